@@ -1,0 +1,88 @@
+"""dbt-duckdb plugin: gives the macros of the `lake` materialization their verbs, as SQL functions.
+
+Each takes and returns JSON text. A user's error comes back as {"error": "one line"}, so that the macro
+can raise it as dbt's own error instead of a DuckDB exception with a Python traceback in it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from spymaster.contracts import ContractError
+from spymaster.dbt_session import DbtSession
+from spymaster.errors import UserError
+
+
+def kernel_checksum() -> str:
+    """Return the sha256 over the kernels' sources: what a Python model computes depends on them."""
+    spec = importlib.util.find_spec("spymaster_udf")
+    folders = spec.submodule_search_locations if spec else None
+    digest = hashlib.sha256()
+    for source in sorted(Path((folders or ["."])[0]).glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _open(request: Any) -> Any:
+    session = DbtSession(request | {"code_checksum": kernel_checksum()})
+    for folder in session.lake.sweep_staging():
+        print(f"removed the left-over {folder}")
+    session.require_sources()
+    known = {
+        node.unique_id: str(session.ref(node.key).data_path)
+        for node in session.nodes.values()
+        if not node.scratch and session.ref(node.key).success_path.exists()
+    }
+    sources = {
+        key: str(session.ref(key).data_path)
+        for key in request["source_keys"]
+        if session.ref(key).success_path.exists()
+    }
+    return {"models": known, "sources": sources}
+
+
+def _finish(request: Any) -> Any:
+    session = DbtSession.current()
+    try:
+        return session.finish(request)
+    finally:
+        session.close()
+
+
+_VERBS: dict[str, Callable[[Any], Any]] = {
+    "lake_open": _open,
+    "lake_begin": lambda unique_id: DbtSession.current().begin(unique_id),
+    "lake_end": lambda unique_id: DbtSession.current().end(unique_id),
+    "lake_finish": _finish,
+}
+
+
+def _json_verb(verb: Callable[[Any], Any]) -> Callable[[str], str]:
+    @functools.wraps(verb)
+    def call(request: str) -> str:
+        try:
+            return json.dumps(verb(json.loads(request)))
+        except (UserError, ContractError, OSError) as error:
+            return json.dumps({"error": str(error)})
+
+    return call
+
+
+class Plugin(BasePlugin):  # type: ignore[misc]
+    """Registers the verbs in every connection that dbt opens."""
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Add the verbs; called by dbt-duckdb once a connection."""
+        for name, verb in _VERBS.items():
+            conn.create_function(
+                name, _json_verb(verb), ["VARCHAR"], "VARCHAR", side_effects=True
+            )

@@ -1,0 +1,359 @@
+"""The book engine: batches of MBO records in, one-second tables out, state carried between batches.
+
+>>> engine = BookEngine(BookParams(tick_int=250_000_000, session_start_ns=0, session_end_ns=10**9))
+>>> [table for table, rows in engine.finish() if rows.num_rows]
+[]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from spymaster_udf.book_kernel import replay
+from spymaster_udf.book_state import (
+    ANNOUNCED_COUNT,
+    ANOMALY_KINDS,
+    BOOK_ROWS,
+    BOOK_VALID,
+    CHANGE,
+    CHANGE_COUNT,
+    CLOCK,
+    COUNTER_SIZE,
+    FINISHED,
+    FIRST_ANOMALY_INDEX,
+    FIRST_ANOMALY_KIND,
+    FIRST_ANOMALY_ORDER_ID,
+    FIRST_ANOMALY_TS_EVENT,
+    HINT_ASK,
+    HINT_BID,
+    HISTORY_WINDOW,
+    INSTRUMENT,
+    LAST_TRADE_TICK,
+    LEVEL_COUNT,
+    NEAR_KEY,
+    NONE_INT,
+    ORDER_COUNT,
+    PARAM_SIZE,
+    RADAR_ROWS,
+    RECORDS_APPLIED,
+    RECORDS_SEEN,
+    STATE_SIZE,
+    UNKNOWN_CANCEL,
+    UNKNOWN_FILL,
+    UNKNOWN_MODIFY,
+    WALL_ROWS,
+    WINDOW,
+    WINDOW_NS,
+    Pause,
+)
+from spymaster_udf.book_tables import (
+    BOOK_SNAPSHOT,
+    RADAR_ZONE_FLOW,
+    WALL_SURFACE,
+    WallBuffer,
+    book_snapshot_batch,
+    radar_zone_flow_batch,
+)
+from spymaster_udf.book_windows import (
+    BOOK_COLUMNS,
+    RADAR_KEY_SIZE,
+    RADAR_SIDE_SIZE,
+    close_windows,
+)
+from spymaster_udf.order_table import new_order_table, rehash_orders
+from spymaster_udf.price_levels import (
+    LEVEL,
+    compact_levels,
+    index_level,
+    new_level_index,
+    new_near_directory,
+    recentre_near,
+)
+
+MAX_REST_NS = 3_600 * WINDOW_NS
+MAX_HUD_TICKS = 100_000
+_WALL_ROWS_A_FLUSH = 65_536
+_WINDOWS_A_FLUSH = 4_096
+
+
+class BookError(ValueError):
+    """The caller's data or parameters do not do; the message is one line."""
+
+
+class BadDataError(BookError):
+    """More bad records than `max_anomaly_share` allows, or none of the session."""
+
+
+class BadParamsError(BookError):
+    """Parameters that the engine cannot work with."""
+
+
+@dataclass(frozen=True)
+class BookParams:
+    """What the engine must know: tick in 1e-9 price units, session in UTC ns (whole seconds).
+
+    Raises BadParamsError for values it cannot work with.
+    """
+
+    tick_int: int
+    session_start_ns: int
+    session_end_ns: int
+    hud_max_ticks: int = 200
+    rest_ns: int = 500_000_000
+    assume_valid: bool = False
+    max_anomaly_share: float = 0.001
+    instrument_id: int | None = None
+    """The instrument of the book; None: that of the first record."""
+
+    def __post_init__(self) -> None:
+        # 2·tick + side must fit 64 bits, so a tick is at least 2.
+        if self.tick_int < 2:
+            raise BadParamsError(f"tick_int must be at least 2, not {self.tick_int}")
+        if self.session_start_ns % WINDOW_NS or self.session_end_ns % WINDOW_NS:
+            raise BadParamsError("the session must start and end on a whole second")
+        if self.session_end_ns <= self.session_start_ns:
+            raise BadParamsError("the session ends at or before its start")
+        if not 0 <= self.hud_max_ticks <= MAX_HUD_TICKS:
+            raise BadParamsError(f"hud_max_ticks must be 0..{MAX_HUD_TICKS}, not {self.hud_max_ticks}")
+        if not 0 <= self.rest_ns <= MAX_REST_NS:
+            raise BadParamsError(f"rest_ns must be 0..{MAX_REST_NS} (an hour), not {self.rest_ns}")
+        if not 0 <= self.max_anomaly_share <= 1:
+            raise BadParamsError(f"max_anomaly_share must be 0..1, not {self.max_anomaly_share}")
+
+    def to_array(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the kernel's parameter array, in the order of book_state's names."""
+        values = (
+            self.tick_int,
+            self.rest_ns,
+            self.hud_max_ticks,
+            self.session_start_ns // WINDOW_NS,
+            self.session_end_ns // WINDOW_NS,
+            int(self.assume_valid),
+        )
+        array = np.array(values, np.int64)
+        assert array.size == PARAM_SIZE
+        return array
+
+
+@dataclass(frozen=True)
+class MboColumns:
+    """A batch of records as columns of equal length, in file order; undefined times made 0 or more.
+
+    An undefined price is UNDEF_PRICE, an undefined size UNDEF_ORDER_SIZE; action and side are ASCII.
+    """
+
+    ts_event: np.ndarray[Any, np.dtype[np.int64]]
+    ts_recv: np.ndarray[Any, np.dtype[np.int64]]
+    order_id: np.ndarray[Any, np.dtype[np.uint64]]
+    price: np.ndarray[Any, np.dtype[np.int64]]
+    size: np.ndarray[Any, np.dtype[np.int64]]
+    flags: np.ndarray[Any, np.dtype[np.uint8]]
+    action: np.ndarray[Any, np.dtype[np.uint8]]
+    side: np.ndarray[Any, np.dtype[np.uint8]]
+    instrument_id: np.ndarray[Any, np.dtype[np.int64]]
+
+    def __len__(self) -> int:
+        return len(self.ts_event)
+
+    def as_tuple(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """Return the columns in the kernel's order."""
+        return (
+            self.ts_event, self.ts_recv, self.order_id, self.price, self.size,
+            self.flags, self.action, self.side, self.instrument_id,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FirstAnomaly:
+    """The first record that counts against the limit: its place in the stream and its identity."""
+
+    kind: str
+    record_index: int
+    ts_event: int
+    order_id: int
+
+
+@dataclass
+class BookReport:
+    """What the engine met on the way: counts by kind, for the partition's manifest."""
+
+    records_applied: int
+    anomalies: dict[str, int]
+    unknown_modifies: int
+    unknown_fills: int
+    first_anomaly: FirstAnomaly | None
+
+
+@dataclass
+class BookEngine:
+    """Replays one instrument's records; the same records in any split give the same rows."""
+
+    params: BookParams
+    _state: np.ndarray[Any, np.dtype[np.int64]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._param_array = self.params.to_array()
+        self._state = _new_state(self.params)
+        self._counters = np.zeros(COUNTER_SIZE, np.int64)
+        self._orders = new_order_table(1 << 16)
+        self._announced = new_order_table(1 << 6)
+        self._levels = np.zeros(1 << 13, LEVEL)
+        # Ring of "first resting at the end of window b": an order is young for this many ends at most.
+        matures = max(1, -(-self.params.rest_ns // WINDOW_NS))
+        self._young = np.zeros((self._levels.size, matures), np.int64)
+        self._index = new_level_index(self._levels.size)
+        self._near = new_near_directory()
+        self._changes = np.zeros(1 << 12, CHANGE)
+        self._new_output()
+
+    def feed(self, batch: MboColumns) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Apply a batch; yield (table name, rows) for the windows that closed."""
+        if len(batch) and self._state[INSTRUMENT] == NONE_INT:
+            self._state[INSTRUMENT] = batch.instrument_id[0]
+        columns = batch.as_tuple()
+        done = 0
+        while done < len(batch) and not self.finished:
+            done, pause = replay(
+                *columns, done, self._orders, self._announced, self._levels, self._index,
+                self._near, self._young, self._changes, self._state, self._param_array,
+                self._counters, self._book_out, self._wall.columns, self._wall.sides,
+                self._radar_out,
+            )  # fmt: skip
+            if pause == Pause.OUTPUT_FULL:
+                yield from self._flush()
+            elif pause == Pause.NEED_ROOM:
+                self._make_room()
+        self._state[RECORDS_SEEN] += len(batch)
+        yield from self._flush()
+
+    def finish(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Close the last record's window and yield what is left.
+
+        Raises BadDataError if more records were bad than `max_anomaly_share` allows.
+        """
+        if self._state[WINDOW] != NONE_INT and not self.finished:
+            until = self._state[WINDOW] + 1
+            while Pause.OUTPUT_FULL == close_windows(
+                until, self._levels, self._index, self._near, self._young, self._changes,
+                self._state, self._param_array, self._book_out, self._wall.columns,
+                self._wall.sides, self._radar_out,
+            ):  # fmt: skip
+                yield from self._flush()
+        self._state[FINISHED] = 1
+        yield from self._flush()
+        self._check_anomaly_limit()
+
+    @property
+    def finished(self) -> bool:
+        """True when the session's end has been reached: later records change nothing."""
+        return bool(self._state[FINISHED])
+
+    @property
+    def live_orders(self) -> int:
+        """Orders resting in the book now."""
+        return int(self._state[ORDER_COUNT])
+
+    @property
+    def report(self) -> BookReport:
+        """What was met so far."""
+        state, counters = self._state, self._counters
+        first = None
+        if state[FIRST_ANOMALY_INDEX] >= 0:
+            first = FirstAnomaly(
+                ANOMALY_KINDS[state[FIRST_ANOMALY_KIND]],
+                int(state[FIRST_ANOMALY_INDEX]),
+                int(state[FIRST_ANOMALY_TS_EVENT]),
+                int(state[FIRST_ANOMALY_ORDER_ID]) & (2**64 - 1),
+            )
+        return BookReport(
+            records_applied=int(state[RECORDS_APPLIED]),
+            anomalies={k: int(n) for k, n in zip(ANOMALY_KINDS, counters, strict=False)},
+            unknown_modifies=int(counters[UNKNOWN_MODIFY]),
+            unknown_fills=int(counters[UNKNOWN_FILL]),
+            first_anomaly=first,
+        )
+
+    def _new_output(self) -> None:
+        rows_a_window = 2 * (2 * self.params.hud_max_ticks + 1)
+        self._wall = WallBuffer(max(_WALL_ROWS_A_FLUSH, rows_a_window))
+        self._book_out = np.empty((_WINDOWS_A_FLUSH, len(BOOK_COLUMNS)), np.int64)
+        self._radar_out = np.empty(
+            (_WINDOWS_A_FLUSH, RADAR_KEY_SIZE + 2 * RADAR_SIDE_SIZE), np.int64
+        )
+
+    def _flush(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        state, tick_int = self._state, self.params.tick_int
+        if state[BOOK_ROWS]:
+            yield BOOK_SNAPSHOT, book_snapshot_batch(self._book_out[: state[BOOK_ROWS]], tick_int)
+        if state[RADAR_ROWS]:
+            radar = self._radar_out[: state[RADAR_ROWS]]
+            yield RADAR_ZONE_FLOW, radar_zone_flow_batch(radar, tick_int)
+        if state[WALL_ROWS]:
+            full, rows = self._wall, int(state[WALL_ROWS])
+            self._wall = WallBuffer(full.capacity)
+            yield WALL_SURFACE, full.batch(rows)
+        state[[BOOK_ROWS, RADAR_ROWS, WALL_ROWS]] = 0
+
+    def _make_room(self) -> None:
+        state = self._state
+        if state[ORDER_COUNT] >= self._orders.size // 2:
+            self._orders = _doubled(self._orders)
+        if state[ANNOUNCED_COUNT] >= self._announced.size // 2:
+            self._announced = _doubled(self._announced)
+        if state[CHANGE_COUNT] >= self._changes.size:
+            self._changes = np.concatenate([self._changes, np.zeros_like(self._changes)])
+        if state[LEVEL_COUNT] > self._levels.size - 2:
+            self._compact_levels()
+
+    def _compact_levels(self) -> None:
+        state, size = self._state, self._levels.size
+        kept, kept_young = np.zeros_like(self._levels), np.zeros_like(self._young)
+        count = compact_levels(
+            self._levels, state[LEVEL_COUNT], self._young, state[WINDOW], kept, kept_young
+        )
+        if count > size // 2:
+            kept = np.concatenate([kept, np.zeros_like(kept)])
+            kept_young = np.concatenate([kept_young, np.zeros_like(kept_young)])
+        self._levels, self._young = kept, kept_young
+        self._index = new_level_index(kept.size)
+        state[LEVEL_COUNT] = count
+        near_key = recentre_near(kept, 0, self._near, state[NEAR_KEY] >> 1)
+        for position in range(count):
+            index_level(kept, self._index, self._near, near_key, position)
+
+    def _check_anomaly_limit(self) -> None:
+        report, limit = self.report, self.params.max_anomaly_share
+        bad = sum(report.anomalies.values())
+        if self.params.assume_valid:
+            bad -= report.anomalies[ANOMALY_KINDS[UNKNOWN_CANCEL]]
+        if bad <= limit * report.records_applied or report.first_anomaly is None:
+            return
+        first = report.first_anomaly
+        kinds = ", ".join(f"{n} {kind}" for kind, n in report.anomalies.items() if n)
+        raise BadDataError(
+            f"{bad} of {report.records_applied} records are bad ({kinds}), more than "
+            f"max_anomaly_share = {limit:g} allows; the first is {first.kind} at record "
+            f"{first.record_index}, ts_event {first.ts_event}, order_id {first.order_id}"
+        )
+
+
+def _new_state(params: BookParams) -> np.ndarray[Any, np.dtype[np.int64]]:
+    state = np.zeros(STATE_SIZE, np.int64)
+    for name in (CLOCK, WINDOW, HISTORY_WINDOW, LAST_TRADE_TICK, HINT_ASK, HINT_BID, INSTRUMENT):
+        state[name] = NONE_INT
+    if params.instrument_id is not None:
+        state[INSTRUMENT] = params.instrument_id
+    state[BOOK_VALID] = int(params.assume_valid)
+    state[FIRST_ANOMALY_INDEX] = -1
+    return state
+
+
+def _doubled(table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    larger = new_order_table(2 * table.size)
+    rehash_orders(table, larger)
+    return larger

@@ -1,0 +1,434 @@
+"""The book kernel: applies MBO records in file order and closes one-second windows as the clock passes.
+
+One pass over the columns of a batch. The kernel allocates nothing: when a table is nearly full or the
+output has no room for a window it returns, at a record not yet applied, and the driver
+(book_engine.py) makes room and calls again. Every rule is that of docs/book.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from spymaster_udf.compile import kernel
+
+from spymaster_udf import mbo
+from spymaster_udf.book_state import (
+    ANNOUNCED_COUNT,
+    ASSUME_VALID,
+    BOOK_VALID,
+    CHANGE_COUNT,
+    CLEAR_PENDING,
+    CLOCK,
+    DUPLICATE_ADD,
+    END_WINDOW,
+    FINISHED,
+    FIRST_ANOMALY_INDEX,
+    FIRST_ANOMALY_KIND,
+    FIRST_ANOMALY_ORDER_ID,
+    FIRST_ANOMALY_TS_EVENT,
+    FIRST_WINDOW,
+    HINT_ASK,
+    IN_SNAPSHOT,
+    INSTRUMENT,
+    LAST_TRADE_TICK,
+    LEVEL_COUNT,
+    MESSAGE_COUNT,
+    NEAR_KEY,
+    NONE_INT,
+    OFF_TICK,
+    ORDER_COUNT,
+    OTHER_INSTRUMENT,
+    OVER_REDUCTION,
+    RECORDS_APPLIED,
+    RECORDS_SEEN,
+    REST_NS,
+    TICK_INT,
+    TRADE_BUY,
+    TRADE_OTHER,
+    TRADE_SELL,
+    UNDEFINED_PRICE,
+    UNDEFINED_SIDE,
+    UNDEFINED_SIZE,
+    UNKNOWN_ACTION,
+    UNKNOWN_CANCEL,
+    UNKNOWN_FILL,
+    UNKNOWN_MODIFY,
+    WINDOW,
+    WINDOW_DISTURBED,
+    WINDOW_NS,
+    WINDOW_START_VALID,
+    Pause,
+)
+from spymaster_udf.book_windows import close_windows
+from spymaster_udf.order_table import find_order, remove_order
+from spymaster_udf.price_levels import (
+    ASK_SIDE,
+    BID_SIDE,
+    NEAR_TICKS,
+    clear_levels,
+    create_level,
+    find_level,
+    level_side,
+    level_tick,
+    recentre_near,
+    roll_level,
+)
+
+ADD, CANCEL, MODIFY, CLEAR = mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.CLEAR
+TRADE, FILL, NO_ACTION = mbo.TRADE, mbo.FILL, mbo.NONE
+ASK, BID = mbo.ASK, mbo.BID
+F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
+UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
+BATCH_DONE, NEED_ROOM = int(Pause.BATCH_DONE), int(Pause.NEED_ROOM)
+
+# One record makes at most two levels, one order, one announcement and one change.
+LEVELS_A_RECORD = 2
+
+
+@kernel(inline="always")
+def _count_anomaly(kind, index, ts_event, order_id, state, params, counters):
+    counters[kind] += 1
+    excused = kind == UNKNOWN_CANCEL and params[ASSUME_VALID] != 0
+    if state[FIRST_ANOMALY_INDEX] < 0 and not excused:
+        state[FIRST_ANOMALY_INDEX] = state[RECORDS_SEEN] + index
+        state[FIRST_ANOMALY_TS_EVENT] = ts_event
+        state[FIRST_ANOMALY_ORDER_ID] = np.int64(order_id)
+        state[FIRST_ANOMALY_KIND] = kind
+
+
+@kernel(inline="always")
+def _touch_level(levels, index, near, young, state, key, window):
+    """Return the pool position of a level, made if new, rolled forward to `window`."""
+    position = find_level(levels, index, near, state[NEAR_KEY], key)
+    if position >= 0:
+        if levels[position].window != window:
+            roll_level(levels, young, position, window)
+        return position
+    position = state[LEVEL_COUNT]
+    if position == 0:
+        state[NEAR_KEY] = recentre_near(levels, 0, near, level_tick(key) - NEAR_TICKS // 2)
+    create_level(levels, index, near, state[NEAR_KEY], young, position, key, window)
+    state[LEVEL_COUNT] = position + 1
+    return position
+
+
+@kernel(inline="always")
+def _maturity(ts_enter, rest_ns):
+    """Return the first window at whose end an order entered at `ts_enter` has rested for rest_ns."""
+    return (ts_enter + rest_ns + WINDOW_NS - 1) // WINDOW_NS - 1
+
+
+@kernel(inline="always")
+def _increase(levels, young, position, qty, ts_enter, young_after, rest_ns, is_flow):
+    """Add depth (not an order) to a touched level."""
+    levels[position].depth_qty += qty
+    if is_flow:
+        levels[position].add_qty += qty
+    if ts_enter > young_after:
+        young[position, _maturity(ts_enter, rest_ns) % young.shape[1]] += qty
+
+
+@kernel(inline="always")
+def _reduce(levels, young, position, qty, fill, ts_enter, aged, young_after, rest_ns, is_flow):
+    """Take depth (not an order) from a touched level: `fill` of it traded, the rest was pulled."""
+    levels[position].depth_qty -= qty
+    if is_flow:
+        levels[position].fill_qty += fill
+        levels[position].pull_qty += qty - fill
+        if aged:
+            levels[position].pull_rest_qty += qty - fill
+    if ts_enter > young_after:
+        young[position, _maturity(ts_enter, rest_ns) % young.shape[1]] -= qty
+
+
+@kernel(inline="always")
+def _take_announced(announced, state, order_id, qty):
+    """Use up announced fill quantity of an order; return how much of `qty` was fill."""
+    if state[ANNOUNCED_COUNT] == 0:
+        return np.int64(0)
+    mask = announced.size - 1
+    slot = find_order(announced, order_id, mask)
+    if slot < 0:
+        return np.int64(0)
+    fill = min(qty, announced[slot].qty)
+    if fill == announced[slot].qty:
+        remove_order(announced, slot, mask)
+        state[ANNOUNCED_COUNT] -= 1
+    else:
+        announced[slot].qty -= fill
+    return fill
+
+
+@kernel(inline="always")
+def _announce(announced, state, order_id, qty):
+    if qty == 0:
+        return
+    slot = find_order(announced, order_id, announced.size - 1)
+    if slot >= 0:
+        announced[slot].qty += qty
+    else:
+        announced[-1 - slot].order_id = order_id
+        announced[-1 - slot].qty = qty
+        state[ANNOUNCED_COUNT] += 1
+
+
+@kernel()
+def _clear_book(orders, levels, young, state, window):
+    if state[ORDER_COUNT] > 0:
+        orders["qty"][:] = 0
+        state[ORDER_COUNT] = 0
+    clear_levels(levels, state[LEVEL_COUNT], young, window)
+    state[HINT_ASK] = NONE_INT
+    state[HINT_ASK + 1] = NONE_INT
+    state[WINDOW_DISTURBED] = 1
+
+
+@kernel(inline="always")
+def _raise_hint(state, side, tick):
+    hint = state[HINT_ASK + side]
+    if hint == NONE_INT or (tick > hint if side == BID_SIDE else tick < hint):
+        state[HINT_ASK + side] = tick
+
+
+@kernel()
+def replay(  # noqa: PLR0917
+    ts_event, ts_recv, order_id, price, size, flags, action, side, instrument_id,
+    begin, orders, announced, levels, index, near, young, changes,
+    state, params, counters, book_out, wall_out, wall_side_out, radar_out,
+):  # fmt: skip
+    """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
+
+    The first nine arrays are a batch's columns: int64 UTC ns, uint64 ids, int64 prices in 1e-9,
+    int64 contracts, uint8 flags and ASCII codes. The others are the state and output of book_engine.py.
+    """
+    tick_int = params[TICK_INT]
+    rest_ns = params[REST_NS]
+    order_mask = orders.size - 1
+    order_limit = orders.size // 2 - 1
+    announced_limit = announced.size // 2 - 1
+    level_limit = levels.size - LEVELS_A_RECORD
+    change_limit = changes.size - 1
+    session_end_ns = params[END_WINDOW] * WINDOW_NS
+    window = state[WINDOW]
+    window_end_ns = NONE_INT if window == NONE_INT else (window + 1) * WINDOW_NS
+    young_after = window_end_ns - rest_ns
+    keep_changes = window >= params[FIRST_WINDOW]
+    clock = state[CLOCK]
+
+    for i in range(begin, ts_event.size):
+        if (
+            state[ORDER_COUNT] > order_limit
+            or state[LEVEL_COUNT] > level_limit
+            or state[CHANGE_COUNT] > change_limit
+            or state[ANNOUNCED_COUNT] > announced_limit
+        ):
+            state[CLOCK] = clock
+            return i, NEED_ROOM
+
+        if instrument_id[i] != state[INSTRUMENT]:
+            _count_anomaly(OTHER_INSTRUMENT, i, ts_event[i], order_id[i], state, params, counters)
+            continue
+
+        in_snapshot_record = (flags[i] & F_SNAPSHOT) != 0
+        record_ns = ts_recv[i] if in_snapshot_record else ts_event[i]
+        clock = max(clock, record_ns)
+        if clock >= window_end_ns:
+            if window == NONE_INT:
+                state[WINDOW] = clock // WINDOW_NS
+                state[WINDOW_START_VALID] = state[BOOK_VALID]
+            else:
+                state[CLOCK] = clock
+                pause = close_windows(
+                    min(clock // WINDOW_NS, params[END_WINDOW]), levels, index, near, young,
+                    changes, state, params, book_out, wall_out, wall_side_out, radar_out,
+                )  # fmt: skip
+                if pause != BATCH_DONE:
+                    return i, pause
+            window = state[WINDOW]
+            window_end_ns = (window + 1) * WINDOW_NS
+            young_after = window_end_ns - rest_ns
+            keep_changes = window >= params[FIRST_WINDOW]
+            if clock >= session_end_ns:
+                state[FINISHED] = 1
+                return i, BATCH_DONE
+
+        state[MESSAGE_COUNT] += 1
+        state[RECORDS_APPLIED] += 1
+        if in_snapshot_record:
+            if state[IN_SNAPSHOT] == 0:
+                _clear_book(orders, levels, young, state, window)
+                state[IN_SNAPSHOT] = 1
+                state[BOOK_VALID] = 0
+                state[CLEAR_PENDING] = 0
+                state[WINDOW_DISTURBED] = 1
+        elif state[IN_SNAPSHOT] != 0:
+            state[IN_SNAPSHOT] = 0
+            state[BOOK_VALID] = 1
+
+        kind = action[i]
+        is_flow = not in_snapshot_record
+        qty = size[i]
+        oid = order_id[i]
+        anomaly = -1
+        tick = np.int64(0)
+        if kind == ADD or kind == MODIFY or kind == TRADE:
+            if qty == UNDEF_SIZE:
+                anomaly = UNDEFINED_SIZE
+            elif price[i] == UNDEF_PRICE:
+                anomaly = UNDEFINED_PRICE
+            else:
+                tick = price[i] // tick_int
+                if tick * tick_int != price[i]:
+                    anomaly = OFF_TICK
+                elif kind != TRADE and side[i] != ASK and side[i] != BID:
+                    anomaly = UNDEFINED_SIDE
+        elif kind == CANCEL or kind == FILL:
+            if qty == UNDEF_SIZE:
+                anomaly = UNDEFINED_SIZE
+        elif kind != CLEAR and kind != NO_ACTION:
+            anomaly = UNKNOWN_ACTION
+
+        if anomaly >= 0:
+            _count_anomaly(anomaly, i, ts_event[i], oid, state, params, counters)
+
+        elif kind == CANCEL:
+            slot = find_order(orders, oid, order_mask)
+            if slot < 0:
+                _count_anomaly(UNKNOWN_CANCEL, i, ts_event[i], oid, state, params, counters)
+            else:
+                old_qty = orders[slot].qty
+                if qty > old_qty:
+                    _count_anomaly(OVER_REDUCTION, i, ts_event[i], oid, state, params, counters)
+                    qty = old_qty
+                position = _touch_level(
+                    levels, index, near, young, state, orders[slot].level_key, window
+                )
+                ts_enter = orders[slot].ts_enter
+                fill = _take_announced(announced, state, oid, qty)
+                _reduce(
+                    levels, young, position, qty, fill, ts_enter, clock - ts_enter >= rest_ns,
+                    young_after, rest_ns, is_flow,
+                )  # fmt: skip
+                if qty == old_qty:
+                    levels[position].order_count -= 1
+                    remove_order(orders, slot, order_mask)
+                    state[ORDER_COUNT] -= 1
+                else:
+                    orders[slot].qty = old_qty - qty
+
+        elif kind == ADD or kind == MODIFY:
+            new_side = np.int64(ASK_SIDE if side[i] == ASK else BID_SIDE)
+            new_key = 2 * tick + new_side
+            slot = find_order(orders, oid, order_mask)
+            known = slot >= 0
+            if known and kind == ADD:
+                _count_anomaly(DUPLICATE_ADD, i, ts_event[i], oid, state, params, counters)
+            elif not known and kind == MODIFY:
+                counters[UNKNOWN_MODIFY] += 1
+
+            if known and kind == MODIFY and orders[slot].level_key == new_key:
+                # Same price and side: only the difference moves, and the order keeps its age.
+                position = _touch_level(levels, index, near, young, state, new_key, window)
+                ts_enter = orders[slot].ts_enter
+                old_qty = orders[slot].qty
+                if qty < old_qty:
+                    fill = _take_announced(announced, state, oid, old_qty - qty)
+                    _reduce(
+                        levels, young, position, old_qty - qty, fill, ts_enter,
+                        clock - ts_enter >= rest_ns, young_after, rest_ns, is_flow,
+                    )  # fmt: skip
+                else:
+                    _increase(
+                        levels, young, position, qty - old_qty, ts_enter, young_after, rest_ns,
+                        is_flow,
+                    )  # fmt: skip
+                if qty == 0:
+                    levels[position].order_count -= 1
+                    remove_order(orders, slot, order_mask)
+                    state[ORDER_COUNT] -= 1
+                else:
+                    orders[slot].qty = qty
+            else:
+                if known:
+                    old_key = orders[slot].level_key
+                    old_qty = orders[slot].qty
+                    ts_enter = orders[slot].ts_enter
+                    aged = clock - ts_enter >= rest_ns
+                    fill = np.int64(0)
+                    if kind == MODIFY:
+                        fill = _take_announced(announced, state, oid, old_qty)
+                    position = _touch_level(levels, index, near, young, state, old_key, window)
+                    _reduce(
+                        levels, young, position, old_qty, fill, ts_enter, aged, young_after,
+                        rest_ns, is_flow,
+                    )  # fmt: skip
+                    levels[position].order_count -= 1
+                    same_side = level_side(old_key) == new_side
+                    repriced = kind == MODIFY and same_side and qty != 0
+                    if keep_changes and is_flow and (kind == ADD or repriced):
+                        change = changes[state[CHANGE_COUNT]]
+                        change.is_add = np.int64(kind == ADD)
+                        change.old_key = old_key
+                        change.new_key = new_key
+                        change.old_qty = old_qty
+                        change.new_qty = qty
+                        change.fill_qty = fill
+                        change.aged = np.int64(aged)
+                        state[CHANGE_COUNT] += 1
+                    if qty == 0:
+                        remove_order(orders, slot, order_mask)
+                        state[ORDER_COUNT] -= 1
+                elif qty != 0:
+                    slot = -1 - slot
+                    orders[slot].order_id = oid
+                    state[ORDER_COUNT] += 1
+                if qty != 0:
+                    ts_enter = min(ts_event[i], clock)
+                    orders[slot].level_key = new_key
+                    orders[slot].ts_enter = ts_enter
+                    orders[slot].qty = qty
+                    position = _touch_level(levels, index, near, young, state, new_key, window)
+                    _increase(
+                        levels, young, position, qty, ts_enter, young_after, rest_ns, is_flow
+                    )
+                    levels[position].order_count += 1
+                    _raise_hint(state, new_side, tick)
+
+        elif kind == TRADE:
+            state[LAST_TRADE_TICK] = tick
+            if is_flow:
+                aggressor = side[i]
+                if aggressor == BID:
+                    state[TRADE_BUY] += qty
+                elif aggressor == ASK:
+                    state[TRADE_SELL] += qty
+                else:
+                    state[TRADE_OTHER] += qty
+
+        elif kind == FILL:
+            if find_order(orders, oid, order_mask) < 0:
+                counters[UNKNOWN_FILL] += 1
+            if flags[i] & F_LAST == 0:
+                _announce(announced, state, oid, qty)
+
+        elif kind == CLEAR:
+            _clear_book(orders, levels, young, state, window)
+            if not in_snapshot_record:
+                state[BOOK_VALID] = 0
+                state[CLEAR_PENDING] = 1
+
+        if flags[i] & F_LAST != 0:
+            if state[ANNOUNCED_COUNT] != 0:
+                announced["qty"][:] = 0
+                state[ANNOUNCED_COUNT] = 0
+            if kind == FILL and anomaly < 0:
+                _announce(announced, state, oid, qty)
+            if state[IN_SNAPSHOT] != 0 or state[CLEAR_PENDING] != 0:
+                state[IN_SNAPSHOT] = 0
+                state[CLEAR_PENDING] = 0
+                state[BOOK_VALID] = 1
+
+        if in_snapshot_record:
+            state[WINDOW_DISTURBED] = 1
+
+    state[CLOCK] = clock
+    return ts_event.size, BATCH_DONE

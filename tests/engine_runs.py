@@ -1,0 +1,55 @@
+"""Runs the book engine on records in any split into batches, as tests need it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from spymaster_udf.book_engine import BookEngine, BookParams, MboColumns
+from spymaster_udf.book_tables import BOOK_SNAPSHOT, RADAR_ZONE_FLOW, WALL_SURFACE
+
+TABLES = (BOOK_SNAPSHOT, WALL_SURFACE, RADAR_ZONE_FLOW)
+
+
+def mbo_columns(records: np.ndarray[Any, Any]) -> MboColumns:
+    """Turn RECORD rows into the engine's columns, undefined times as MBO_PROJECTION does it."""
+    recv = records["ts_recv"].astype(np.int64)
+    event = records["ts_event"].astype(np.int64)
+    recv = np.where(recv < 0, 0, recv)
+    return MboColumns(
+        ts_event=np.where(event < 0, recv, event),
+        ts_recv=recv,
+        order_id=records["order_id"].copy(),
+        price=records["price"].copy(),
+        size=records["size"].astype(np.int64),
+        flags=records["flags"].copy(),
+        action=records["action"].copy(),
+        side=records["side"].copy(),
+        instrument_id=records["instrument_id"].astype(np.int64),
+    )
+
+
+def run_engine(
+    records: np.ndarray[Any, Any], splits: list[slice] | None = None, **settings: Any
+) -> tuple[dict[str, list[dict[str, Any]]], BookEngine]:
+    """Return the three tables as lists of rows, and the engine, after feeding the splits in turn."""
+    engine = BookEngine(BookParams(**{"max_anomaly_share": 1.0, **settings}))
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    for part in splits if splits is not None else [slice(None)]:
+        for name, batch in engine.feed(mbo_columns(records[part])):
+            rows[name] += batch.to_pylist()
+    for name, batch in engine.finish():
+        rows[name] += batch.to_pylist()
+    return rows, engine
+
+
+def engine_tables(records: np.ndarray[Any, Any], **settings: Any) -> dict[str, pa.Table]:
+    """Return the three tables as Arrow, for long streams."""
+    engine = BookEngine(BookParams(**settings))
+    batches: dict[str, list[pa.RecordBatch]] = {name: [] for name in TABLES}
+    for source in (engine.feed(mbo_columns(records)), engine.finish()):
+        for name, batch in source:
+            batches[name].append(batch)
+    return {name: pa.Table.from_batches(parts) for name, parts in batches.items()}
