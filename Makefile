@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint check format bench bench-memory kill-test clean
+.PHONY: help setup demo test lint format bench clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,8 +18,19 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
 
-demo: setup ## Build a sample morning from nothing: tables, sizes, a picture.
-	@$(BIN)/spymaster demo
+DEMO_DAY := --dt 2026-01-06 --symbol ESH6
+DEMO_PICTURE := demo/heatmap-ESH6-2026-01-06.png
+
+demo: setup ## From nothing to tables and a picture: ten minutes of a sample market.
+	$(BIN)/spymaster sample --out demo
+	$(BIN)/spymaster ingest demo --root ES
+	$(BIN)/spymaster build $(DEMO_DAY) --var session_start=09:28 --var session_end=09:38
+	$(BIN)/spymaster picture $(DEMO_DAY) --out $(DEMO_PICTURE)
+	@printf '\nThe heatmap is in %s. Next, try:\n' $(DEMO_PICTURE)
+	@printf '  %s\n' \
+		'.venv/bin/duckdb -c "from read_parquet('"'lake/silver/**/table=wall_surface_1s/dt=*/part-*.parquet'"') order by depth_qty_end desc limit 10"' \
+		'.venv/bin/spymaster build $(DEMO_DAY) --var session_start=09:28 --var session_end=09:38 --var hud_max_ticks=600' \
+		'.venv/bin/spymaster ingest --help'
 
 test: setup lint ## Lint, types, contracts, tests.
 	$(BIN)/pytest

@@ -58,6 +58,9 @@ def _finish(request: Any) -> Any:
         session.close()
 
 
+errors_told: list[str] = []
+"""The errors given to dbt in this process, for those who run dbt in it and want them bare."""
+
 _VERBS: dict[str, Callable[[Any], Any]] = {
     "lake_open": _open,
     "lake_begin": lambda unique_id: DbtSession.current().begin(unique_id),
@@ -72,7 +75,8 @@ def _json_verb(verb: Callable[[Any], Any]) -> Callable[[str], str]:
         try:
             return json.dumps(verb(json.loads(request)))
         except (UserError, ContractError, OSError) as error:
-            return json.dumps({"error": str(error)})
+            errors_told.append(" ".join(str(error).split()))
+            return json.dumps({"error": errors_told[-1]})
 
     return call
 
@@ -83,6 +87,4 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Add the verbs; called by dbt-duckdb once a connection."""
         for name, verb in _VERBS.items():
-            conn.create_function(
-                name, _json_verb(verb), ["VARCHAR"], "VARCHAR", side_effects=True
-            )
+            conn.create_function(name, _json_verb(verb), ["VARCHAR"], "VARCHAR", side_effects=True)

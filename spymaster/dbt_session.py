@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,7 +63,8 @@ class DbtSession:
     """State of one run; `current()` gives the running one to Python models."""
 
     _current: DbtSession | None = None
-    on_records: Callable[[int], None] = staticmethod(lambda count: None)
+    last: DbtSession | None = None
+    """The latest session of this process, for those who ran dbt in it."""
 
     def __init__(self, request: Json) -> None:
         """Read the run's vars and graph; UserError for a var that is missing or makes no sense."""
@@ -72,7 +73,9 @@ class DbtSession:
         self.symbol, self.dt = str(request["symbol"] or ""), str(request["dt"] or "")
         for name, value in (("dt", self.dt), ("symbol", self.symbol)):
             if not value:
-                raise UserError(f"the var {name} is not set: --vars '{{dt: 2026-01-06, symbol: ESH6}}'")
+                raise UserError(
+                    f"the var {name} is not set: --vars '{{dt: 2026-01-06, symbol: ESH6}}'"
+                )
         self.nodes = {node["unique_id"]: Node(**node) for node in request["nodes"]}
         self.selected = set(request["selected"])
         self.overwrite = _boolean(request["vars"], "overwrite")
@@ -81,9 +84,19 @@ class DbtSession:
         self.parameters = self._parameters(request["vars"])
         self.built: dict[str, Built] = {}
         self.failed: dict[str, str] = {}
+        self.test_failures: list[str] = []
+        self.published: list[str] = []
         self._staging: Path | None = None
         self._begun: dict[str, float] = {}
-        DbtSession._current = self
+        DbtSession._current = DbtSession.last = self
+
+    on_records: ClassVar[list[Callable[[int], None]]] = []
+    """Listeners to the engine's progress, in records; those who run dbt in this process add theirs."""
+
+    def advance(self, records: int) -> None:
+        """Tell the listeners that the engine has taken more records."""
+        for listener in self.on_records:
+            listener(records)
 
     @classmethod
     def current(cls) -> DbtSession:
@@ -93,7 +106,7 @@ class DbtSession:
         return cls._current
 
     def close(self) -> None:
-        """Remove what is staged."""
+        """Remove what is staged; may be called again."""
         self._stack.close()
         DbtSession._current = None
 
@@ -261,7 +274,9 @@ class DbtSession:
         blamed = {
             parent for r in results if r["unique_id"] not in succeeded for parent in r["depends_on"]
         }
-        published: list[str] = []
+        self.test_failures = [
+            f"{r['name']} fails first at {r['first_row']}" for r in results if r.get("first_row")
+        ]
         withheld: list[str] = []
         for node in self.nodes.values():
             if node.scratch or node.unique_id not in self.built:
@@ -272,8 +287,8 @@ class DbtSession:
                 withheld.append(node.name)
                 continue
             self._publish(node)
-            published.append(node.name)
-        return {"published": published, "withheld": withheld}
+            self.published.append(node.name)
+        return {"published": self.published, "withheld": withheld}
 
     def _publish(self, node: Node) -> None:
         built = self.built[node.unique_id]

@@ -91,7 +91,9 @@ def _field_rules(field: Field) -> list[dict[str, str]]:
     for bound, sign in (("minimum", ">="), ("maximum", "<=")):
         if bound in properties:
             condition = f"{name} {sign} {properties[bound]}"
-            conditions.append((bound, f"{name} is null or {condition}" if field.nullable else condition))
+            conditions.append(
+                (bound, f"{name} is null or {condition}" if field.nullable else condition)
+            )
     if "accepted_values" in properties:
         values = ", ".join(f"'{value}'" for value in properties["accepted_values"])
         conditions.append(("accepted_values", f"{name} in ({values})"))

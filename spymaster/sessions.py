@@ -34,7 +34,9 @@ def session_of(dt: date, start: str, end: str, tz: str) -> Session:
     try:
         zone = ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UserError(f"unknown time zone {tz!r} (session_tz), such as America/New_York") from None
+        raise UserError(
+            f"unknown time zone {tz!r} (session_tz), such as America/New_York"
+        ) from None
     start_ns = _utc_ns(dt, _seconds(start, "session_start"), zone)
     end_ns = _utc_ns(dt, _seconds(end, "session_end"), zone)
     if end_ns <= start_ns:

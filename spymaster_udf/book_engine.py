@@ -119,7 +119,9 @@ class BookParams:
         if self.session_end_ns <= self.session_start_ns:
             raise BadParamsError("the session ends at or before its start")
         if not 0 <= self.hud_max_ticks <= MAX_HUD_TICKS:
-            raise BadParamsError(f"hud_max_ticks must be 0..{MAX_HUD_TICKS}, not {self.hud_max_ticks}")
+            raise BadParamsError(
+                f"hud_max_ticks must be 0..{MAX_HUD_TICKS}, not {self.hud_max_ticks}"
+            )
         if not 0 <= self.rest_ns <= MAX_REST_NS:
             raise BadParamsError(f"rest_ns must be 0..{MAX_REST_NS} (an hour), not {self.rest_ns}")
         if not 0 <= self.max_anomaly_share <= 1:
@@ -166,6 +168,19 @@ class MboColumns:
             self.ts_event, self.ts_recv, self.order_id, self.price, self.size,
             self.flags, self.action, self.side, self.instrument_id,
         )  # fmt: skip
+
+
+_NO_RECORDS = MboColumns(
+    ts_event=np.empty(0, np.int64),
+    ts_recv=np.empty(0, np.int64),
+    order_id=np.empty(0, np.uint64),
+    price=np.empty(0, np.int64),
+    size=np.empty(0, np.int64),
+    flags=np.empty(0, np.uint8),
+    action=np.empty(0, np.uint8),
+    side=np.empty(0, np.uint8),
+    instrument_id=np.empty(0, np.int64),
+)
 
 
 @dataclass(frozen=True)
@@ -215,21 +230,28 @@ class BookEngine:
         """Apply a batch; yield (table name, rows) for the windows that closed."""
         if len(batch) and self._state[INSTRUMENT] == NONE_INT:
             self._state[INSTRUMENT] = batch.instrument_id[0]
-        columns = batch.as_tuple()
         done = 0
         while done < len(batch) and not self.finished:
-            done, pause = replay(
-                *columns, done, self._orders, self._announced, self._levels, self._index,
-                self._near, self._young, self._changes, self._state, self._param_array,
-                self._counters, self._book_out, self._wall.columns, self._wall.sides,
-                self._radar_out,
-            )  # fmt: skip
+            done, pause = self._replay(batch, done)
             if pause == Pause.OUTPUT_FULL:
                 yield from self._flush()
             elif pause == Pause.NEED_ROOM:
                 self._make_room()
         self._state[RECORDS_SEEN] += len(batch)
         yield from self._flush()
+
+    def compile(self) -> None:
+        """Compile the kernels now (half a minute on a machine's first run) instead of at first use."""
+        self._replay(_NO_RECORDS, 0)
+
+    def _replay(self, batch: MboColumns, done: int) -> tuple[int, int]:
+        answer: tuple[int, int] = replay(
+            *batch.as_tuple(), done, self._orders, self._announced, self._levels, self._index,
+            self._near, self._young, self._changes, self._state, self._param_array,
+            self._counters, self._book_out, self._wall.columns, self._wall.sides,
+            self._radar_out,
+        )  # fmt: skip
+        return answer
 
     def finish(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Close the last record's window and yield what is left.
@@ -238,11 +260,11 @@ class BookEngine:
         """
         if self._state[WINDOW] != NONE_INT and not self.finished:
             until = self._state[WINDOW] + 1
-            while Pause.OUTPUT_FULL == close_windows(
+            while close_windows(
                 until, self._levels, self._index, self._near, self._young, self._changes,
                 self._state, self._param_array, self._book_out, self._wall.columns,
                 self._wall.sides, self._radar_out,
-            ):  # fmt: skip
+            ) == Pause.OUTPUT_FULL:  # fmt: skip
                 yield from self._flush()
         self._state[FINISHED] = 1
         yield from self._flush()

@@ -8,7 +8,6 @@ output has no room for a window it returns, at a record not yet applied, and the
 from __future__ import annotations
 
 import numpy as np
-from spymaster_udf.compile import kernel
 
 from spymaster_udf import mbo
 from spymaster_udf.book_state import (
@@ -59,6 +58,7 @@ from spymaster_udf.book_state import (
     Pause,
 )
 from spymaster_udf.book_windows import close_windows
+from spymaster_udf.compile import kernel
 from spymaster_udf.order_table import find_order, remove_order
 from spymaster_udf.price_levels import (
     ASK_SIDE,
@@ -190,7 +190,7 @@ def _raise_hint(state, side, tick):
 
 
 @kernel()
-def replay(  # noqa: PLR0917
+def replay(
     ts_event, ts_recv, order_id, price, size, flags, action, side, instrument_id,
     begin, orders, announced, levels, index, near, young, changes,
     state, params, counters, book_out, wall_out, wall_side_out, radar_out,
@@ -387,9 +387,7 @@ def replay(  # noqa: PLR0917
                     orders[slot].ts_enter = ts_enter
                     orders[slot].qty = qty
                     position = _touch_level(levels, index, near, young, state, new_key, window)
-                    _increase(
-                        levels, young, position, qty, ts_enter, young_after, rest_ns, is_flow
-                    )
+                    _increase(levels, young, position, qty, ts_enter, young_after, rest_ns, is_flow)
                     levels[position].order_count += 1
                     _raise_hint(state, new_side, tick)
 

@@ -18,7 +18,9 @@ NONE_INT: Final = np.iinfo(np.int64).min
 
 _slot = count()
 CLOCK: Final = next(_slot)  # UTC ns, the largest so far
-WINDOW: Final = next(_slot)  # number of the open window (ns // WINDOW_NS), NONE_INT before the first
+WINDOW: Final = next(
+    _slot
+)  # number of the open window (ns // WINDOW_NS), NONE_INT before the first
 BOOK_VALID: Final = next(_slot)
 IN_SNAPSHOT: Final = next(_slot)
 CLEAR_PENDING: Final = next(_slot)  # a clear's event has not ended yet

@@ -80,6 +80,8 @@ class BookTables:
             )
 
     def _batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        self._engine.compile()
+        self._on_records(0)
         for batch in self._reader:
             yield from self._engine.feed(_columns(batch))
             self._on_records(batch.num_rows)

@@ -10,7 +10,6 @@ from itertools import count
 from typing import Final
 
 import numpy as np
-from spymaster_udf.compile import kernel
 
 from spymaster_udf.book_state import (
     BOOK_ROWS,
@@ -39,6 +38,7 @@ from spymaster_udf.book_state import (
     WINDOW_START_VALID,
     Pause,
 )
+from spymaster_udf.compile import kernel
 from spymaster_udf.price_levels import (
     ASK_SIDE,
     BID_SIDE,
@@ -154,9 +154,7 @@ def _write_book_row(levels, index, near, state, spot, row):
 
 
 @kernel()
-def _write_wall_rows(
-    levels, index, near, young, state, params, spot, window_valid, out, side_out
-):
+def _write_wall_rows(levels, index, near, young, state, params, spot, window_valid, out, side_out):
     """Write the rows of the open window, asks then bids, prices rising; return the row count after."""
     window = state[WINDOW]
     near_key = state[NEAR_KEY]

@@ -32,7 +32,5 @@ ASK: Final = ord(str(Side.ASK))
 BID: Final = ord(str(Side.BID))
 NO_SIDE: Final = ord(str(Side.NONE))
 
-RECORD: Final = np.dtype(
-    [(name, "u1" if kind == "S1" else kind) for name, kind in MBOMsg._dtypes]
-)
+RECORD: Final = np.dtype([(name, "u1" if kind == "S1" else kind) for name, kind in MBOMsg._dtypes])
 """One 56-byte MBO record; `action` and `side` are the ASCII codes of their letters."""

@@ -145,20 +145,22 @@ def materialize(tables, con):
     {% if execute and flags.WHICH in ('build', 'run', 'test') %}
         {% set outcomes = [] %}
         {% for result in results %}
-            {% do outcomes.append({
-                'unique_id': result.node.unique_id,
-                'status': result.status | string,
-                'depends_on': result.node.depends_on.nodes
-                    if result.node.resource_type != 'model' else [],
-            }) %}
+            {% set first_row = none %}
             {% if result.status | string == 'fail' and result.node.resource_type == 'test' %}
                 {% set first = run_query(
                     "select * from (" ~ result.node.compiled_code ~ ") limit 1"
                 ) %}
-                {{ log(
-                    result.node.name ~ " fails first at " ~ (first.rows[0].dict() | string), info=True
-                ) }}
+                {% set first_row = first.rows[0].dict() | string %}
+                {{ log(result.node.name ~ " fails first at " ~ first_row, info=True) }}
             {% endif %}
+            {% do outcomes.append({
+                'unique_id': result.node.unique_id,
+                'name': result.node.name,
+                'status': result.status | string,
+                'depends_on': result.node.depends_on.nodes
+                    if result.node.resource_type != 'model' else [],
+                'first_row': first_row,
+            }) %}
         {% endfor %}
         {% set outcome = lake_call('lake_finish', outcomes) %}
         {% for name in outcome.published %}

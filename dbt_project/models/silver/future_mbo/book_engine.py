@@ -9,4 +9,4 @@ def model(dbt, con):
     session = DbtSession.current()
     mbo = dbt.source("bronze_future_mbo", "mbo").select(MBO_PROJECTION)
     reader = mbo.to_arrow_reader(BATCH_RECORDS)
-    return BookTables(reader, session.engine_parameters, session.on_records)
+    return BookTables(reader, session.engine_parameters, session.advance)

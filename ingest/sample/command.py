@@ -1,0 +1,132 @@
+"""The command `spymaster sample`."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from pathlib import Path
+
+import click
+
+from ingest.sample.day import SampleSummary, write_day
+from ingest.sample.dbn_file import file_name
+from ingest.sample.market import Form, MarketConfig, schedule_of
+from spymaster.errors import UserError
+from spymaster.products import PRICE_SCALE
+from spymaster.progress import progress
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--dt {text!r} is not a date such as 2026-01-06") from None
+
+
+def _time(text: str) -> time:
+    try:
+        return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
+    except ValueError:
+        raise UserError(f"--start {text!r} is not a time of day such as 09:28") from None
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror or error}") from error
+    return path
+
+
+def _price_text(price_int: int | None) -> str:
+    return "none" if price_int is None else f"{price_int / PRICE_SCALE:,.10g}"
+
+
+def _report(summary: SampleSummary, root: str) -> None:
+    click.echo(
+        f"{summary.path}\n"
+        f"  {summary.messages:,} messages, trades from {_price_text(summary.first_price)} to "
+        f"{_price_text(summary.last_price)}, {summary.orders:,} orders rest at the end\n"
+        f"next: spymaster ingest {summary.path.parent} --root {root}"
+    )
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option("--seed", default=7, type=int, help="The same seed gives the same bytes.")
+@click.option("--dt", default="2026-01-06", help="UTC day of the file.")
+@click.option("--root", default="ES", help="Product; its tick is used.")
+@click.option("--contract", default="ESH6", help="Contract of that product.")
+@click.option(
+    "--price", type=float, default=None, help="First price.  [default: typical of the product]"
+)
+@click.option("--start", default="09:28", help="New York time at which the simulated time begins.")
+@click.option("--minutes", default=10.0, type=float, help="Length of the simulated time.")
+@click.option(
+    "--messages",
+    type=int,
+    default=None,
+    help="How many messages to spread over it.  [default: as a day of 13 million would have]",
+)
+@click.option(
+    "--form",
+    type=click.Choice([form.value for form in Form]),
+    default=Form.NEW.value,
+    help="End of an event that spans packets: an extra N record (new, Databento's since August "
+    "2026) or F_LAST on its last real record (old). Otherwise the two are the same stream.",
+)
+@click.option(
+    "--full-day",
+    is_flag=True,
+    help="The whole UTC day (23 hours of trading); --start, --minutes and --auction do not count.",
+)
+@click.option(
+    "--auction/--no-auction",
+    default=True,
+    help="Open the simulated time with a minute of pre-open (half of it if shorter than two), in "
+    "which the book may be crossed, and an uncross. The session's auction, after the pre-open of "
+    "17:59 New York time, happens in any case.",
+)
+def sample(
+    out: Path,
+    seed: int,
+    dt: str,
+    root: str,
+    contract: str,
+    price: float | None,
+    start: str,
+    minutes: float,
+    messages: int | None,
+    form: str,
+    full_day: bool,
+    auction: bool,
+) -> None:
+    """Write a simulated market as Databento would deliver it (MBO, DBN, zstd).
+
+    The file begins with the snapshot at midnight UTC; the simulated minutes follow it directly. It
+    holds one UTC day: a start from 19:00 New York time on (20:00 in summer) is the evening before.
+    Nothing trades from 17:00 to 18:00. --messages counts the new form's N records too.
+
+    \b
+    Example:
+      spymaster sample --out sample/
+      spymaster sample --out sample/ --root NQ --contract NQH6 --minutes 30
+      spymaster sample --out sample/ --full-day
+    """
+    market = MarketConfig(
+        root=root,
+        contract=contract,
+        dt=_date(dt),
+        seed=seed,
+        price=price,
+        start=_time(start),
+        minutes=minutes,
+        messages=messages,
+        form=Form(form),
+        full_day=full_day,
+        auction=auction,
+    )
+    expected = schedule_of(market).messages
+    path = _folder(out) / file_name(market)
+    with progress(f"simulating {contract} {market.dt}", expected, "messages") as advance:
+        summary = write_day(path, market, advance)
+    _report(summary, root)

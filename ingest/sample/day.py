@@ -1,0 +1,73 @@
+"""Simulates one contract's day and writes it to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ingest.sample.crowd import new_market
+from ingest.sample.dbn_file import dbn_metadata, dbn_writer
+from ingest.sample.exchange import CHUNK_RECORDS
+from ingest.sample.market import MarketConfig, schedule_of
+from ingest.sample.opening import open_book
+from ingest.sample.participants import AUCTION_ROOM, run
+from spymaster.errors import UserError
+
+MIN_CHUNK_RECORDS: Final = AUCTION_ROOM + 16_384
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """What was written; prices are the first and last trades', in 1e-9 units, None without trades.
+
+    `orders` is how many rest in the book at the end.
+    """
+
+    path: Path
+    messages: int
+    first_price: int | None
+    last_price: int | None
+    orders: int
+
+
+def write_day(
+    path: Path,
+    market: MarketConfig,
+    advance: Callable[[int], None] | None = None,
+    chunk_records: int = CHUNK_RECORDS,
+) -> SampleSummary:
+    """Write a market's day to `path` and return a summary; `advance` hears of each chunk's size.
+
+    The bytes depend on `market` alone, not on `chunk_records`. UserError if the file cannot be
+    written or the market is closed during all of the span.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_day(Path(folder) / "es.dbn.zst", MarketConfig(messages=2_000)).messages
+    2000
+    """
+    if not MIN_CHUNK_RECORDS <= chunk_records <= CHUNK_RECORDS:
+        raise ValueError(f"chunk_records must be {MIN_CHUNK_RECORDS} to {CHUNK_RECORDS}")
+    if not path.parent.is_dir():
+        raise UserError(f"no such folder: {path.parent}")
+    schedule = schedule_of(market)
+    exchange, crowd = new_market(market, schedule)
+    state = exchange[0]["state"][0]
+    messages = 0
+    with dbn_writer(path, dbn_metadata(market)) as write:
+        written = open_book(exchange, crowd)
+        while written:
+            write(exchange[0]["out"][:written])
+            messages += written
+            if advance is not None:
+                advance(written)
+            written = run(exchange, crowd, chunk_records)
+
+    def price(level: int) -> int | None:
+        return None if level < 0 else (int(state["origin_tick"]) + level) * int(state["tick_int"])
+
+    first, last = int(state["first_trade"]), int(state["last_trade"])
+    orders = int(exchange["roster_sizes"].sum())
+    return SampleSummary(path, messages, price(first), price(last), orders)

@@ -1,0 +1,85 @@
+"""Writes MBO records as Databento delivers them: one zstd-compressed DBN file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+from databento_dbn import DBN_VERSION, Metadata, Schema, SType
+
+from ingest.sample.market import DAY_SECONDS, SECOND_NS, MarketConfig
+from spymaster.errors import UserError
+
+DATASET: Final = "GLBX.MDP3"
+COMPRESSION_LEVEL: Final = 1
+
+Write = Callable[[npt.NDArray[Any]], None]
+
+
+def file_name(config: MarketConfig) -> str:
+    """Return the name that a Databento download of this contract and day would have.
+
+    >>> file_name(MarketConfig())
+    'glbx-mdp3-20260106.mbo.ESH6.dbn.zst'
+    """
+    dataset = DATASET.lower().replace(".", "-")
+    return f"{dataset}-{config.dt:%Y%m%d}.mbo.{config.contract}.dbn.zst"
+
+
+def dbn_metadata(config: MarketConfig) -> bytes:
+    """Return the encoded DBN header of one contract's UTC day."""
+    interval = SimpleNamespace(
+        start_date=config.dt,
+        end_date=config.dt + timedelta(days=1),
+        symbol=str(config.instrument_id),
+    )
+    metadata = Metadata(
+        dataset=DATASET,
+        start=config.midnight_ns,
+        end=config.midnight_ns + DAY_SECONDS * SECOND_NS,
+        stype_in=SType.RAW_SYMBOL,
+        stype_out=SType.INSTRUMENT_ID,
+        schema=Schema.MBO,
+        symbols=[config.contract],
+        partial=[],
+        not_found=[],
+        mappings=[SimpleNamespace(raw_symbol=config.contract, intervals=[interval])],
+        ts_out=False,
+        version=DBN_VERSION,
+    )
+    return bytes(metadata)
+
+
+@contextmanager
+def dbn_writer(path: Path, header: bytes) -> Iterator[Write]:
+    """Yield a function that appends records; the file appears under its name when all are written.
+
+    Until then it is called `<name>.part`; an error removes that. UserError if it cannot be created
+    or the disk is full.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as raw:
+            compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, write_checksum=True)
+            with compressor.stream_writer(raw, closefd=False) as stream:
+                stream.write(header)
+                yield lambda records: _append(stream, records)
+            raw.flush()
+            os.fsync(raw.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _append(stream: zstandard.ZstdCompressionWriter, records: npt.NDArray[Any]) -> None:
+    stream.write(np.ascontiguousarray(records).view(np.uint8).data)
