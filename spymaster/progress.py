@@ -58,7 +58,8 @@ def progress(
     """Show how far a piece of work is; yields a function to call with each amount done.
 
     `total` is in `unit`s (None if unknown). With `starts_later` the clock starts at the first call
-    (of amount 0), so that getting ready does not spoil the rate. Writes to stderr, so that stdout stays clean for pipes.
+    (of amount 0), so that getting ready does not spoil the rate. Writes to stderr, so that stdout
+    stays clean for pipes.
 
     >>> with progress("reading", 10, "messages") as advance:
     ...     advance(10)

@@ -30,6 +30,7 @@ from spymaster_udf.book_state import (
     INSTRUMENT,
     LAST_TRADE_TICK,
     LEVEL_COUNT,
+    LOOKED_AHEAD,
     MESSAGE_COUNT,
     NEAR_KEY,
     NONE_INT,
@@ -59,7 +60,7 @@ from spymaster_udf.book_state import (
 )
 from spymaster_udf.book_windows import close_windows
 from spymaster_udf.compile import kernel
-from spymaster_udf.order_table import find_order, remove_order
+from spymaster_udf.order_table import find_order, home_slot, remove_order
 from spymaster_udf.price_levels import (
     ASK_SIDE,
     BID_SIDE,
@@ -80,8 +81,7 @@ F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
 UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
 BATCH_DONE, NEED_ROOM = int(Pause.BATCH_DONE), int(Pause.NEED_ROOM)
 
-# One record makes at most two levels, one order, one announcement and one change.
-LEVELS_A_RECORD = 2
+LOOK_AHEAD = 12  # records; far enough for a load from memory to arrive
 
 
 @kernel(inline="always")
@@ -182,6 +182,15 @@ def _clear_book(orders, levels, young, state, window):
     state[WINDOW_DISTURBED] = 1
 
 
+@kernel()
+def _room(orders, announced, levels, changes, state):
+    """Return how many records fit: each makes at most two levels and one of everything else."""
+    return min(
+        min(orders.size // 2 - state[ORDER_COUNT], announced.size // 2 - state[ANNOUNCED_COUNT]),
+        min((levels.size - state[LEVEL_COUNT]) // 2, changes.size - state[CHANGE_COUNT]),
+    )
+
+
 @kernel(inline="always")
 def _raise_hint(state, side, tick):
     hint = state[HINT_ASK + side]
@@ -203,26 +212,26 @@ def replay(
     tick_int = params[TICK_INT]
     rest_ns = params[REST_NS]
     order_mask = orders.size - 1
-    order_limit = orders.size // 2 - 1
-    announced_limit = announced.size // 2 - 1
-    level_limit = levels.size - LEVELS_A_RECORD
-    change_limit = changes.size - 1
     session_end_ns = params[END_WINDOW] * WINDOW_NS
     window = state[WINDOW]
     window_end_ns = NONE_INT if window == NONE_INT else (window + 1) * WINDOW_NS
     young_after = window_end_ns - rest_ns
     keep_changes = window >= params[FIRST_WINDOW]
     clock = state[CLOCK]
+    stop = begin
+    last = ts_event.size - 1
+    ahead = np.int64(0)
 
     for i in range(begin, ts_event.size):
-        if (
-            state[ORDER_COUNT] > order_limit
-            or state[LEVEL_COUNT] > level_limit
-            or state[CHANGE_COUNT] > change_limit
-            or state[ANNOUNCED_COUNT] > announced_limit
-        ):
-            state[CLOCK] = clock
-            return i, NEED_ROOM
+        if i == stop:
+            room = _room(orders, announced, levels, changes, state)
+            if room <= 0:
+                state[CLOCK] = clock
+                return i, NEED_ROOM
+            stop = i + room
+
+        # Loads the slot of a later record now, so that it is in cache when its turn comes.
+        ahead += orders[home_slot(order_id[min(i + LOOK_AHEAD, last)], order_mask)].qty
 
         if instrument_id[i] != state[INSTRUMENT]:
             _count_anomaly(OTHER_INSTRUMENT, i, ts_event[i], order_id[i], state, params, counters)
@@ -429,4 +438,5 @@ def replay(
             state[WINDOW_DISTURBED] = 1
 
     state[CLOCK] = clock
+    state[LOOKED_AHEAD] = ahead  # used, or the compiler would drop the loads
     return ts_event.size, BATCH_DONE

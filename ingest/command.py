@@ -1,0 +1,149 @@
+"""The command `spymaster ingest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from databento_dbn import Schema
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from ingest.dbn_file import DbnFile
+from ingest.future_mbo import IngestedFile, ingest_file
+from ingest.instruments import NothingWantedError
+from spymaster.errors import UserError
+from spymaster.lake import Lake, PartitionRef
+from spymaster.products import product_of_root
+from spymaster.progress import progress
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+@click.option("--root", help="Only the futures of this product, such as ES.")
+@click.option("--lake", "lake_path", help="The lake's folder [SPYMASTER_LAKE or ./lake].")
+@click.option("--overwrite", is_flag=True, help="Replace partitions that are there already.")
+def ingest(
+    paths: tuple[str, ...], root: str | None, lake_path: str | None, overwrite: bool
+) -> None:
+    """Read Databento MBO files into the lake: one partition per contract and UTC date.
+
+    PATH is a DBN file, plain or zstd, or a folder, which means all *.dbn and *.dbn.zst in it whose
+    schema is mbo. Outright futures are taken; spreads and options are left out, with a word. A file
+    with an error in it gives nothing, and the other files are still read.
+
+    \b
+    Example:
+      spymaster ingest glbx-mdp3-20260106.mbo.dbn.zst --root ES
+    """
+    if root is not None:
+        product_of_root(root)
+    lake = Lake.from_option(lake_path)
+    _sweep(lake)
+    done: list[IngestedFile] = []
+    failures: list[UserError] = []
+    unwanted: list[str] = []
+    claimed: dict[PartitionRef, Path] = {}
+    named = {Path(path).resolve() for path in paths}
+    for path in _files(paths):
+        try:
+            done.append(_ingest_with_progress(path, lake, root, overwrite, claimed))
+        except NothingWantedError as error:
+            if path.resolve() in named:
+                failures.append(error)
+            else:
+                unwanted.append(str(error))
+        except UserError as error:
+            failures.append(error)
+    for line in unwanted:
+        click.echo(f"skipped: {line}", err=True)
+    _print_summary(done)
+    _raise_failures(failures, unwanted, len(done))
+
+
+def _sweep(lake: Lake) -> None:
+    try:
+        for folder in lake.sweep_staging():
+            click.echo(f"removed what a killed run left behind: {folder}", err=True)
+    except OSError as error:
+        raise UserError(f"cannot use the lake {lake.root}: {error.strerror or error}") from error
+
+
+def _files(paths: tuple[str, ...]) -> list[Path]:
+    """Return the files to read, each once, in the order given; a folder's in order of name."""
+    files: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        for file in _mbo_files_in(path) if path.is_dir() else [path]:
+            files.setdefault(file.resolve(), file)
+    return list(files.values())
+
+
+def _mbo_files_in(folder: Path) -> list[Path]:
+    try:
+        candidates = sorted([*folder.glob("*.dbn"), *folder.glob("*.dbn.zst")])
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    if not candidates:
+        raise UserError(f"{folder}: no DBN files (*.dbn, *.dbn.zst) in this folder")
+    files = []
+    for path in candidates:
+        with DbnFile(path) as file:
+            schema = file.metadata.schema
+        if schema == Schema.MBO:
+            files.append(path)
+        else:
+            what = f"its schema is {schema}" if schema else "mixed live records"
+            click.echo(f"skipped: {path}: {what}, not mbo", err=True)
+    if not files:
+        raise UserError(f"{folder}: none of its {len(candidates)} DBN files is of schema mbo")
+    return files
+
+
+def _ingest_with_progress(
+    path: Path,
+    lake: Lake,
+    root: str | None,
+    overwrite: bool,
+    claimed: dict[PartitionRef, Path],
+) -> IngestedFile:
+    with progress(f"ingest {path.name}", None, "messages") as advance:
+        result = ingest_file(
+            path, lake, root, overwrite=overwrite, on_progress=advance, claimed=claimed
+        )
+        advance(0, result.messages)
+    if result.skipped:
+        click.echo(f"{path.name}: left out {result.skipped}", err=True)
+    return result
+
+
+def _print_summary(done: list[IngestedFile]) -> None:
+    if not done:
+        return
+    table = Table()
+    for heading in ("contract", "date", "messages", "size", "seconds", ""):
+        table.add_column(
+            heading, justify="left" if heading in ("contract", "date", "") else "right"
+        )
+    for file in done:
+        for part in file.partitions:
+            table.add_row(
+                part.ref.symbol,
+                part.ref.dt,
+                f"{part.messages:,}",
+                decimal(part.size),
+                f"{file.seconds:.1f}",
+                "published" if part.published else "already ingested",
+            )
+    Console().print(table)
+
+
+def _raise_failures(failures: list[UserError], unwanted: list[str], done: int) -> None:
+    if len(failures) == 1:
+        raise failures[0]
+    for failure in failures:
+        click.echo(f"error: {failure}", err=True)
+    if failures:
+        raise UserError(f"{len(failures)} of {len(failures) + len(unwanted) + done} files failed")
+    if not done:
+        raise UserError(f"none of {len(unwanted)} files holds wanted futures: {unwanted[0]}")
