@@ -77,7 +77,8 @@ from spymaster_udf.price_levels import (
 
 MAX_REST_NS = 3_600 * WINDOW_NS
 MAX_HUD_TICKS = 100_000
-_WALL_ROWS_A_FLUSH = 65_536
+# Not a power of two: columns a power of two apart would fight for the same lines of the cache.
+_WALL_ROWS_A_FLUSH = 65_536 + 72
 _WINDOWS_A_FLUSH = 4_096
 
 

@@ -186,8 +186,10 @@ def _clear_book(orders, levels, young, state, window):
 def _room(orders, announced, levels, changes, state):
     """Return how many records fit: each makes at most two levels and one of everything else."""
     return min(
-        min(orders.size // 2 - state[ORDER_COUNT], announced.size // 2 - state[ANNOUNCED_COUNT]),
-        min((levels.size - state[LEVEL_COUNT]) // 2, changes.size - state[CHANGE_COUNT]),
+        orders.size // 2 - state[ORDER_COUNT],
+        announced.size // 2 - state[ANNOUNCED_COUNT],
+        (levels.size - state[LEVEL_COUNT]) // 2,
+        changes.size - state[CHANGE_COUNT],
     )
 
 

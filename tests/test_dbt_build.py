@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import databento
 import duckdb
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ from engine_runs import TABLES
 from oracle_book import oracle_book
 from real_data import ESH4, real_path
 
-import databento
 from ingest.future_mbo import ingest_file
 from ingest.sample import MarketConfig, write_day
 from spymaster.dbt_run import build_day, dbt_project_dir
