@@ -163,6 +163,26 @@ class MboColumns:
     def __len__(self) -> int:
         return len(self.ts_event)
 
+    @classmethod
+    def of_records(cls, records: np.ndarray[Any, Any]) -> MboColumns:
+        """Return the columns of Databento records (dtype mbo.RECORD), undefined times replaced.
+
+        An undefined ts_event is taken from ts_recv; an undefined ts_recv is 0.
+        """
+        recv = np.maximum(records["ts_recv"].astype(np.int64), 0)
+        event = records["ts_event"].astype(np.int64)
+        return cls(
+            ts_event=np.where(event < 0, recv, event),
+            ts_recv=recv,
+            order_id=records["order_id"].copy(),
+            price=records["price"].copy(),
+            size=records["size"].astype(np.int64),
+            flags=records["flags"].copy(),
+            action=records["action"].copy(),
+            side=records["side"].copy(),
+            instrument_id=records["instrument_id"].astype(np.int64),
+        )
+
     def as_tuple(self) -> tuple[np.ndarray[Any, Any], ...]:
         """Return the columns in the kernel's order."""
         return (

@@ -13,24 +13,6 @@ from spymaster_udf.book_tables import BOOK_SNAPSHOT, RADAR_ZONE_FLOW, WALL_SURFA
 TABLES = (BOOK_SNAPSHOT, WALL_SURFACE, RADAR_ZONE_FLOW)
 
 
-def mbo_columns(records: np.ndarray[Any, Any]) -> MboColumns:
-    """Turn RECORD rows into the engine's columns, undefined times as MBO_PROJECTION does it."""
-    recv = records["ts_recv"].astype(np.int64)
-    event = records["ts_event"].astype(np.int64)
-    recv = np.where(recv < 0, 0, recv)
-    return MboColumns(
-        ts_event=np.where(event < 0, recv, event),
-        ts_recv=recv,
-        order_id=records["order_id"].copy(),
-        price=records["price"].copy(),
-        size=records["size"].astype(np.int64),
-        flags=records["flags"].copy(),
-        action=records["action"].copy(),
-        side=records["side"].copy(),
-        instrument_id=records["instrument_id"].astype(np.int64),
-    )
-
-
 def run_engine(
     records: np.ndarray[Any, Any], splits: list[slice] | None = None, **settings: Any
 ) -> tuple[dict[str, list[dict[str, Any]]], BookEngine]:
@@ -38,7 +20,7 @@ def run_engine(
     engine = BookEngine(BookParams(**{"max_anomaly_share": 1.0, **settings}))
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for part in splits if splits is not None else [slice(None)]:
-        for name, batch in engine.feed(mbo_columns(records[part])):
+        for name, batch in engine.feed(MboColumns.of_records(records[part])):
             rows[name] += batch.to_pylist()
     for name, batch in engine.finish():
         rows[name] += batch.to_pylist()
@@ -49,7 +31,7 @@ def engine_tables(records: np.ndarray[Any, Any], **settings: Any) -> dict[str, p
     """Return the three tables as Arrow, for long streams."""
     engine = BookEngine(BookParams(**settings))
     batches: dict[str, list[pa.RecordBatch]] = {name: [] for name in TABLES}
-    for source in (engine.feed(mbo_columns(records)), engine.finish()):
+    for source in (engine.feed(MboColumns.of_records(records)), engine.finish()):
         for name, batch in source:
             batches[name].append(batch)
     return {name: pa.Table.from_batches(parts) for name, parts in batches.items()}
