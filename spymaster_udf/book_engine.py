@@ -65,7 +65,12 @@ from spymaster_udf.book_windows import (
     RADAR_SIDE_SIZE,
     close_windows,
 )
-from spymaster_udf.order_table import new_order_table, rehash_orders
+from spymaster_udf.order_table import (
+    ANNOUNCED,
+    move_levels,
+    new_order_table,
+    rehash_orders,
+)
 from spymaster_udf.price_levels import (
     LEVEL,
     compact_levels,
@@ -236,8 +241,8 @@ class BookEngine:
         self._param_array = self.params.to_array()
         self._state = _new_state(self.params)
         self._counters = np.zeros(COUNTER_SIZE, np.int64)
-        self._orders = new_order_table(1 << 16)
-        self._announced = new_order_table(1 << 6)
+        self._orders = new_order_table(1 << 15)
+        self._announced = new_order_table(1 << 6, ANNOUNCED)
         self._levels = np.zeros(1 << 13, LEVEL)
         # Ring of "first resting at the end of window b": an order is young for this many ends at most.
         matures = max(1, -(-self.params.rest_ns // WINDOW_NS))
@@ -356,9 +361,12 @@ class BookEngine:
     def _compact_levels(self) -> None:
         state, size = self._state, self._levels.size
         kept, kept_young = np.zeros_like(self._levels), np.zeros_like(self._young)
+        new_places = np.zeros(size, np.int32)
         count = compact_levels(
-            self._levels, state[LEVEL_COUNT], self._young, state[WINDOW], kept, kept_young
-        )
+            self._levels, state[LEVEL_COUNT], self._young, state[WINDOW], kept, kept_young,
+            new_places,
+        )  # fmt: skip
+        move_levels(self._orders, new_places)
         if count > size // 2:
             kept = np.concatenate([kept, np.zeros_like(kept)])
             kept_young = np.concatenate([kept_young, np.zeros_like(kept_young)])
@@ -397,6 +405,6 @@ def _new_state(params: BookParams) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _doubled(table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    larger = new_order_table(2 * table.size)
+    larger = new_order_table(2 * table.size, table.dtype)
     rehash_orders(table, larger)
     return larger

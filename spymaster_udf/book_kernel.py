@@ -96,6 +96,13 @@ def _count_anomaly(kind, index, ts_event, order_id, state, params, counters):
 
 
 @kernel(inline="always")
+def _touch_known(levels, young, position, window):
+    """Roll an order's level forward to `window`."""
+    if levels[position].window != window:
+        roll_level(levels, young, position, window)
+
+
+@kernel(inline="always")
 def _touch_level(levels, index, near, young, state, key, window):
     """Return the pool position of a level, made if new, rolled forward to `window`."""
     position = find_level(levels, index, near, state[NEAR_KEY], key)
@@ -306,13 +313,12 @@ def replay(
             if slot < 0:
                 _count_anomaly(UNKNOWN_CANCEL, i, ts_event[i], oid, state, params, counters)
             else:
-                old_qty = orders[slot].qty
+                old_qty = np.int64(orders[slot].qty)
                 if qty > old_qty:
                     _count_anomaly(OVER_REDUCTION, i, ts_event[i], oid, state, params, counters)
                     qty = old_qty
-                position = _touch_level(
-                    levels, index, near, young, state, orders[slot].level_key, window
-                )
+                position = np.int64(orders[slot].level)
+                _touch_known(levels, young, position, window)
                 ts_enter = orders[slot].ts_enter
                 fill = _take_announced(announced, state, oid, qty)
                 _reduce(
@@ -336,11 +342,12 @@ def replay(
             elif not known and kind == MODIFY:
                 counters[UNKNOWN_MODIFY] += 1
 
-            if known and kind == MODIFY and orders[slot].level_key == new_key:
+            if known and kind == MODIFY and levels[orders[slot].level].key == new_key:
                 # Same price and side: only the difference moves, and the order keeps its age.
-                position = _touch_level(levels, index, near, young, state, new_key, window)
+                position = np.int64(orders[slot].level)
+                _touch_known(levels, young, position, window)
                 ts_enter = orders[slot].ts_enter
-                old_qty = orders[slot].qty
+                old_qty = np.int64(orders[slot].qty)
                 if qty < old_qty:
                     fill = _take_announced(announced, state, oid, old_qty - qty)
                     _reduce(
@@ -360,14 +367,15 @@ def replay(
                     orders[slot].qty = qty
             else:
                 if known:
-                    old_key = orders[slot].level_key
-                    old_qty = orders[slot].qty
+                    position = np.int64(orders[slot].level)
+                    old_key = levels[position].key
+                    old_qty = np.int64(orders[slot].qty)
                     ts_enter = orders[slot].ts_enter
                     aged = clock - ts_enter >= rest_ns
                     fill = np.int64(0)
                     if kind == MODIFY:
                         fill = _take_announced(announced, state, oid, old_qty)
-                    position = _touch_level(levels, index, near, young, state, old_key, window)
+                    _touch_known(levels, young, position, window)
                     _reduce(
                         levels, young, position, old_qty, fill, ts_enter, aged, young_after,
                         rest_ns, is_flow,
@@ -394,10 +402,10 @@ def replay(
                     state[ORDER_COUNT] += 1
                 if qty != 0:
                     ts_enter = min(ts_event[i], clock)
-                    orders[slot].level_key = new_key
+                    position = _touch_level(levels, index, near, young, state, new_key, window)
+                    orders[slot].level = position
                     orders[slot].ts_enter = ts_enter
                     orders[slot].qty = qty
-                    position = _touch_level(levels, index, near, young, state, new_key, window)
                     _increase(levels, young, position, qty, ts_enter, young_after, rest_ns, is_flow)
                     levels[position].order_count += 1
                     _raise_hint(state, new_side, tick)

@@ -1,10 +1,11 @@
 """Resting orders by id: an open-addressing hash table with the value in the slot.
 
 Why this structure. Half of all messages look an order up and most orders live milliseconds, so the
-table must insert, find and delete in about one cache miss. Linear probing over 32-byte slots (two a
-cache line) with Fibonacci hashing does that for exchange ids, which rise almost by one; backward-shift
-deletion leaves no tombstones, so the table never degrades over a day. Load stays at or below one half;
-the driver doubles the table when it is reached. Worst case: ids chosen to collide probe linearly.
+table must insert, find and delete in about one cache miss. Linear probing over 24-byte slots with
+Fibonacci hashing does that for exchange ids, which rise almost by one; backward-shift deletion leaves no
+tombstones, so the table never degrades over a day. Load stays at or below one half; the driver doubles
+the table when it is reached. An order names its level by its place in the level pool, so a cancel finds
+the level without a lookup. Worst case: ids chosen to collide probe linearly.
 
 A slot is free when its quantity is 0: an order of quantity 0 does not rest. Every 64-bit id is valid.
 """
@@ -20,24 +21,27 @@ from spymaster_udf.compile import kernel
 ORDER = np.dtype(
     [
         ("order_id", np.uint64),
-        ("level_key", np.int64),  # see price_levels.py
         ("ts_enter", np.int64),  # UTC ns from which the order's age counts
-        ("qty", np.int64),  # contracts; 0 = free slot
+        ("level", np.int32),  # place in the pool of price_levels.py
+        ("qty", np.uint32),  # contracts; 0 = free slot
     ]
 )
+
+ANNOUNCED = np.dtype([("order_id", np.uint64), ("qty", np.int64)])
+"""Fill quantity announced for an order and not yet used; kept in a table of the same kind."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def new_order_table(slots: int) -> np.ndarray[Any, Any]:
-    """Return an empty table of `slots` slots, a power of two.
+def new_order_table(slots: int, slot_type: np.dtype[Any] = ORDER) -> np.ndarray[Any, Any]:
+    """Return an empty table of `slots` slots, a power of two; slot_type is ORDER or ANNOUNCED.
 
     >>> int((new_order_table(8)["qty"] == 0).sum())
     8
     """
     if slots < 2 or slots & (slots - 1):
         raise ValueError(f"slots must be a power of two, not {slots}")
-    return np.zeros(slots, ORDER)
+    return np.zeros(slots, slot_type)
 
 
 @kernel(inline="always")
@@ -79,3 +83,11 @@ def rehash_orders(old, new):
         if old[slot].qty != 0:
             free = -1 - find_order(new, old[slot].order_id, mask)
             new[free] = old[slot]
+
+
+@kernel()
+def move_levels(orders, new_places):
+    """Point every order to its level's new place in the pool."""
+    for slot in range(orders.size):
+        if orders[slot].qty != 0:
+            orders[slot].level = new_places[orders[slot].level]

@@ -196,13 +196,17 @@ def clear_levels(levels, level_count, young, window):
 
 
 @kernel()
-def compact_levels(levels, level_count, young, window, kept_levels, kept_young):
-    """Copy the levels that can still matter in or after `window`; return how many."""
+def compact_levels(levels, level_count, young, window, kept_levels, kept_young, new_places):
+    """Copy the levels that can still matter in or after `window`; return how many.
+
+    `new_places[old]` becomes the new place of each level kept.
+    """
     kept = 0
     for position in range(level_count):
         level = levels[position]
         if level.order_count != 0 or window - level.window <= HISTORY_WINDOWS:
             kept_levels[kept] = level
+            new_places[position] = kept
             for slot in range(young.shape[1]):
                 kept_young[kept, slot] = young[position, slot]
             kept += 1

@@ -17,7 +17,7 @@ from real_data import ES_TICK_INT, ESH4, ESM4, real_mbo
 
 from spymaster_udf import book_engine, book_kernel
 from spymaster_udf.book_engine import BadDataError, BadParamsError, BookEngine, BookParams
-from spymaster_udf.mbo import ADD, ASK, BID, CANCEL, F_LAST, RECORD, TRADE
+from spymaster_udf.mbo import ADD, ASK, BID, CANCEL, F_LAST, FILL, RECORD, TRADE
 
 SECOND = 1_000_000_000
 
@@ -37,7 +37,7 @@ def records_of(rows: list[dict[str, int]]) -> np.ndarray:
     return records
 
 
-def assert_same_as_oracle(records: np.ndarray, splits: list[slice] | None, **params) -> None:
+def assert_same_as_oracle(records: np.ndarray, splits: list[slice] | None = None, **params) -> None:
     """Every row, count and left-over order of the engine is the oracle's."""
     expected = oracle_book(records, **params)
     rows, engine = run_engine(records, splits, **params)
@@ -150,6 +150,39 @@ def test_orders_beyond_every_first_size_are_kept():
     bids = records["price"][records["side"] == BID]
     assert engine.live_orders == count + 1
     assert (last["best_bid_price_int"], last["best_ask_price_int"]) == (bids.max(), asks.min())
+
+
+def test_announced_quantity_is_exact_beyond_32_bits():
+    """Section 1, fill or pull: two fills of four thousand million are all there when used."""
+    huge = 4_000_000_000
+    order = {"order_id": 9, "size": huge, "ts_event": SECOND}
+    fill = {**order, "action": FILL, "flags": 0}
+    gone = {**order, "action": CANCEL, "flags": 0}
+    records = records_of(
+        [order, fill, fill, gone, {**order, "flags": 0}, {**gone, "flags": F_LAST}]
+    )
+    assert_same_as_oracle(
+        records, tick_int=ES_TICK_INT, session_start_ns=0, session_end_ns=9 * SECOND,
+        assume_valid=True,
+    )  # fmt: skip
+
+
+def test_levels_move_under_live_orders():
+    """Section 1, any price: orders find their level after the pool was compacted and grown."""
+    count = 30_000
+    there = [
+        {
+            "order_id": n,
+            "price": (n % 20_011 - 9_000) * ES_TICK_INT,
+            "ts_event": SECOND * (1 + n // 3_000),
+        }
+        for n in range(count)
+    ]
+    gone = [{**row, "action": CANCEL, "ts_event": 15 * SECOND} for row in there[::2]]
+    assert_same_as_oracle(
+        records_of(there + gone), tick_int=ES_TICK_INT, session_start_ns=14 * SECOND,
+        session_end_ns=20 * SECOND, assume_valid=True,
+    )  # fmt: skip
 
 
 def test_far_prices_come_and_go_without_growing_the_pool():
