@@ -166,6 +166,7 @@ def _write_wall_rows(levels, index, near, young, state, params, spot, window_val
     first = state[WALL_ROWS]
     row = first
     near_size = np.uint64(near.size)
+    matures = young.shape[1]
     for side in (ASK_SIDE, BID_SIDE):
         for rel_ticks in range(-reach, reach + 1):
             key = 2 * (spot + rel_ticks) + side
@@ -203,7 +204,10 @@ def _write_wall_rows(levels, index, near, young, state, params, spot, window_val
                 out[W_FILL, row] = 0
             out[W_START, row] = end1
             out[W_END, row] = depth
-            out[W_REST, row] = depth - young_qty(levels, young, position, window)
+            rest = depth
+            if gap < matures:
+                rest -= young_qty(levels, young, position, window)
+            out[W_REST, row] = rest
             out[W_ORDERS, row] = level.order_count
             if history < 3:
                 if history <= 0:
