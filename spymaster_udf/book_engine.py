@@ -189,11 +189,18 @@ class MboColumns:
         )
 
     def as_tuple(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """Return the columns in the kernel's order."""
-        return (
+        """Return the columns in the kernel's order, all read-only.
+
+        Arrow's are so anyway; a writable one would be another type to numba, and compiled again.
+        """
+        columns = (
             self.ts_event, self.ts_recv, self.order_id, self.price, self.size,
             self.flags, self.action, self.side, self.instrument_id,
         )  # fmt: skip
+        views = tuple(column.view() for column in columns)
+        for view in views:
+            view.flags.writeable = False
+        return views
 
 
 _NO_RECORDS = MboColumns(
