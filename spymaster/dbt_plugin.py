@@ -17,9 +17,11 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from spymaster.contracts import ContractError
+from spymaster.contracts import ContractError, known_keys
+from spymaster.dbt_code import code_checksum, macro_texts
 from spymaster.dbt_session import DbtSession
 from spymaster.errors import UserError
+from spymaster.lake import is_partition_complete
 
 
 def kernel_checksum() -> str:
@@ -33,21 +35,23 @@ def kernel_checksum() -> str:
 
 
 def _open(request: Any) -> Any:
-    session = DbtSession(request | {"code_checksum": kernel_checksum()})
+    texts = macro_texts(Path(request.pop("project_dir")))
+    for node in request["nodes"]:
+        node["checksum"] = code_checksum(
+            node.pop("file_checksum"), node.pop("macros"), node.pop("seed_checksums"), texts
+        )
+    session = DbtSession(request | {"kernel_checksum": kernel_checksum()})
     for folder in session.lake.sweep_staging():
         print(f"removed the left-over {folder}")
     session.require_sources()
-    known = {
-        node.unique_id: str(session.ref(node.key).data_path)
-        for node in session.nodes.values()
-        if not node.scratch and session.ref(node.key).success_path.exists()
-    }
-    sources = {
-        key: str(session.ref(key).data_path)
-        for key in request["source_keys"]
-        if session.ref(key).success_path.exists()
-    }
-    return {"models": known, "sources": sources}
+    session.require_parents()
+    refs = [session.ref(key) for key in known_keys()]
+    return {"files": {ref.key: str(ref.data_path) for ref in refs if is_partition_complete(ref)}}
+
+
+def _prior_sessions(unique_id: str) -> Any:
+    session = DbtSession.current()
+    return [str(ref.data_path) for ref in session.prior_sessions(session.nodes[unique_id])]
 
 
 def _finish(request: Any) -> Any:
@@ -66,6 +70,8 @@ _VERBS: dict[str, Callable[[Any], Any]] = {
     "lake_begin": lambda unique_id: DbtSession.current().begin(unique_id),
     "lake_end": lambda unique_id: DbtSession.current().end(unique_id),
     "lake_finish": _finish,
+    "lake_parameter": lambda name: DbtSession.current().parameters[name],
+    "lake_prior_sessions": _prior_sessions,
 }
 
 

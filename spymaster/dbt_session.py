@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,17 +24,16 @@ from spymaster.errors import UserError
 from spymaster.lake import (
     Lake,
     PartitionRef,
+    complete_partitions,
     is_partition_complete,
     manifest_sha256,
     partition_ref,
     publish,
     read_manifest,
 )
-from spymaster.products import product_of_contract
-from spymaster.sessions import session_of
+from spymaster.run_parameters import DAY_PARAMETERS, ENGINE_PARAMETERS, boolean, run_parameters
 
 Json = dict[str, Any]
-ENGINE_VARS = ("hud_max_ticks", "rest_ns", "assume_valid", "max_anomaly_share")
 
 
 @dataclass
@@ -44,8 +43,13 @@ class Node:
     unique_id: str
     name: str
     key: str
-    checksum: str
+    language: str  # sql or python
+    checksum: str  # of its file and of the macros and seeds that it uses
     scratch: bool
+    vars: list[str]  # parameters that it reads
+    prior_sessions_of: (
+        str | None
+    )  # dataset key; with calibration_mode prior, read instead of parents
     parents: list[str]  # unique ids of lake models
     source_keys: list[str]  # dataset keys of bronze tables
 
@@ -78,10 +82,10 @@ class DbtSession:
                 )
         self.nodes = {node["unique_id"]: Node(**node) for node in request["nodes"]}
         self.selected = set(request["selected"])
-        self.overwrite = _boolean(request["vars"], "overwrite")
-        self.code_checksum = str(request["code_checksum"])
+        self.overwrite = boolean(request["vars"], "overwrite")
+        self.kernel_checksum = str(request["kernel_checksum"])
         self.ref("bronze.future_mbo.mbo")  # says what is wrong with symbol or dt
-        self.parameters = self._parameters(request["vars"])
+        self.parameters = run_parameters(self.symbol, self.dt, request["vars"])
         self.built: dict[str, Built] = {}
         self.failed: dict[str, str] = {}
         self.test_failures: list[str] = []
@@ -117,27 +121,7 @@ class DbtSession:
     @property
     def engine_parameters(self) -> Json:
         """Keyword arguments of spymaster_udf's BookParams."""
-        names = ("tick_int", "session_start_ns", "session_end_ns", *ENGINE_VARS)
-        return {name: self.parameters[name] for name in names}
-
-    def _parameters(self, given: Json) -> Json:
-        product = product_of_contract(self.symbol)
-        session = session_of(
-            date.fromisoformat(self.dt),
-            str(given.get("session_start") or product.session_start),
-            str(given.get("session_end") or product.session_end),
-            str(given.get("session_tz") or product.session_tz),
-        )
-        return {
-            "tick_int": product.tick_int,
-            "session": session.text,
-            "session_start_ns": session.start_ns,
-            "session_end_ns": session.end_ns,
-            "hud_max_ticks": _integer(given, "hud_max_ticks"),
-            "rest_ns": _integer(given, "rest_ns"),
-            "assume_valid": _boolean(given, "assume_valid"),
-            "max_anomaly_share": _share(given, "max_anomaly_share"),
-        }
+        return {name: self.parameters[name] for name in ENGINE_PARAMETERS}
 
     # -- before the models ------------------------------------------------------------------------
 
@@ -153,7 +137,7 @@ class DbtSession:
         if self.overwrite:
             return "overwrite"
         manifest = read_manifest(ref)
-        for parent in self._published_parents(node):
+        for parent in [] if self._reads_prior_sessions(node) else self._published_parents(node):
             if parent.unique_id in self.selected and self.state(parent):
                 return f"stale, input {parent.key} is rebuilt"
         expected = self._fingerprint(node)
@@ -183,32 +167,82 @@ class DbtSession:
         for parent in (self.nodes[p] for p in node.parents):
             if parent.scratch:
                 digest.update(self._checksum(parent).encode())
-                digest.update(self.code_checksum.encode())
+        if node.language == "python":
+            digest.update(self.kernel_checksum.encode())
         return digest.hexdigest()
 
+    def _vars(self, node: Node) -> set[str]:
+        """Return the parameters that shaped a node's table: its own and those of all before it."""
+        return set(node.vars).union(*(self._vars(self.nodes[parent]) for parent in node.parents))
+
     def _fingerprint(self, node: Node) -> Json:
-        keys = [*self._source_keys(node), *(n.key for n in self._published_parents(node))]
-        inputs = [
-            {"key": key, "dt": self.dt, "manifest_sha256": manifest_sha256(self.ref(key))}
-            for key in keys
-        ]
+        shaping = self._vars(node)
         return {
-            "inputs": inputs,
+            "inputs": [
+                {"key": ref.key, "dt": ref.dt, "manifest_sha256": manifest_sha256(ref)}
+                for ref in self._input_refs(node)
+            ],
             "model": {"name": node.name, "checksum": self._checksum(node)},
-            "parameters": self.parameters,
+            "parameters": {k: v for k, v in self.parameters.items() if k in shaping},
         }
+
+    def _input_refs(self, node: Node) -> list[PartitionRef]:
+        if self._reads_prior_sessions(node):
+            return self.prior_sessions(node)
+        parents = (parent.key for parent in self._published_parents(node))
+        return [self.ref(key) for key in (*self._source_keys(node), *parents)]
+
+    def _reads_prior_sessions(self, node: Node) -> bool:
+        return bool(node.prior_sessions_of) and self.parameters["calibration_mode"] == "prior"
+
+    def prior_sessions(self, node: Node) -> list[PartitionRef]:
+        """Return the last complete partitions before dt of the table that a node calibrates by.
+
+        A partition counts if it was made with this run's parameters. UserError names the dates that
+        are missing when there are fewer than calibration_lookback_sessions.
+        """
+        key, wanted = str(node.prior_sessions_of), self.parameters["calibration_lookback_sessions"]
+        like = {name for parent in node.parents for name in self._vars(self.nodes[parent])}
+        like -= set(DAY_PARAMETERS)
+        found: list[PartitionRef] = []
+        for ref in reversed(complete_partitions(self.lake, key, self.symbol)):
+            if ref.dt < self.dt and len(found) < wanted:
+                made_with = read_manifest(ref)["parameters"]
+                if all(made_with.get(name) == self.parameters[name] for name in like):
+                    found.append(ref)
+        if len(found) < wanted:
+            have = {ref.dt for ref in found}
+            missing = _weekdays_before(self.dt, have, wanted - len(found))
+            raise UserError(
+                f"calibration_mode prior needs {wanted} sessions of {self.symbol} before {self.dt} "
+                f"built with the same vars, the lake has {len(found)}; missing: "
+                f"{', '.join(missing)}; build them or set calibration_lookback_sessions"
+            )
+        return found[::-1]
 
     def require_sources(self) -> None:
         """Raise UserError if a bronze partition that a selected model reads is not there."""
-        for node in self.nodes.values():
-            if node.unique_id not in self.selected:
-                continue
+        for node in self._selected_nodes():
             for key in self._source_keys(node):
                 if not is_partition_complete(self.ref(key)):
                     raise UserError(
                         f"no bronze data: {self.ref(key)} is not in the lake {self.lake.root}; "
                         f"run: spymaster ingest PATH"
                     )
+
+    def require_parents(self) -> None:
+        """Raise UserError if a selected model reads one that is neither selected nor complete."""
+        for node in self._selected_nodes():
+            for parent in (self.nodes[p] for p in node.parents):
+                there = not parent.scratch and is_partition_complete(self.ref(parent.key))
+                if parent.unique_id not in self.selected and not there:
+                    raise UserError(
+                        f"{node.name} reads {parent.name}, which is not in the lake for "
+                        f"{self.symbol} {self.dt}: select +{node.name}"
+                    )
+
+    def _selected_nodes(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.unique_id in self.selected]
 
     # -- a model ----------------------------------------------------------------------------------
 
@@ -271,15 +305,19 @@ class DbtSession:
     def finish(self, results: list[Json]) -> Json:
         """Publish what was built and passed its tests; return names by outcome, in build order."""
         succeeded = {r["unique_id"] for r in results if r["status"] in ("success", "pass", "warn")}
+        # A test is skipped when a table it reads is not there, which is no fault of the others.
         blamed = {
-            parent for r in results if r["unique_id"] not in succeeded for parent in r["depends_on"]
+            judged
+            for r in results
+            if r["unique_id"] not in succeeded and r["status"] != "skipped"
+            for judged in r["judges"]
         }
         self.test_failures = [
             f"{r['name']} fails first at {r['first_row']}" for r in results if r.get("first_row")
         ]
         withheld: list[str] = []
-        for node in self.nodes.values():
-            if node.scratch or node.unique_id not in self.built:
+        for node in (self.nodes[unique_id] for unique_id in self.built):
+            if node.scratch:
                 continue
             sound = node.unique_id in succeeded and node.unique_id not in blamed
             sound = sound and not any(p.name in withheld for p in self._published_parents(node))
@@ -317,30 +355,19 @@ def _tagged(name: str, rows: pa.RecordBatch) -> pa.RecordBatch:
     )
 
 
+def _weekdays_before(dt: str, have: set[str], count: int) -> list[str]:
+    """Return the latest `count` weekdays before dt that are not in `have`, latest first."""
+    day, missing = date.fromisoformat(dt), list[str]()
+    while len(missing) < count:
+        day -= timedelta(days=1)
+        if day.weekday() < 5 and day.isoformat() not in have:
+            missing.append(day.isoformat())
+    return missing
+
+
 def _difference(part: str, old: Any, new: Any) -> str:
     if part == "parameters" and isinstance(old, dict):
         return ", ".join(f"var {k}" for k in new if old.get(k) != new[k])
     if part == "inputs" and isinstance(old, list):
         return ", ".join(f"input {i['key']}" for i in new if i not in old) or "inputs"
     return "code" if part == "model" else part
-
-
-def _integer(given: Json, name: str) -> int:
-    value = given.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UserError(f"the var {name} is {value!r}, not a whole number >= 0")
-    return value
-
-
-def _boolean(given: Json, name: str) -> bool:
-    value = given.get(name)
-    if not isinstance(value, bool):
-        raise UserError(f"the var {name} is {value!r}, not true or false")
-    return value
-
-
-def _share(given: Json, name: str) -> float:
-    value = given.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise UserError(f"the var {name} is {value!r}, not a share between 0 and 1")
-    return float(value)

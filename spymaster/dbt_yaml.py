@@ -9,6 +9,10 @@ import yaml
 
 from spymaster.contracts import Contract, Field, all_contracts, contracts_dir
 
+_WINDOW_LINKS = {
+    "same_windows_as": "{}_has_the_windows_of_{}",
+    "windows_from": "{}_agrees_with_{}",
+}
 _HEADER = "# Made from dbt_project/contracts by `spymaster contracts generate`; do not edit.\n"
 
 
@@ -25,46 +29,41 @@ def generated_files() -> dict[Path, str]:
     models = contracts_dir().parent / "models"
     files = {}
     for (layer, product_type), contracts in groups.items():
-        content = _sources if layer == "bronze" else _models
-        text = _HEADER + yaml.safe_dump(
-            content(f"{layer}_{product_type}", contracts), sort_keys=False, width=100
-        )
+        content = _ingested if layer == "bronze" else _built
+        document = {"version": 2, "models": [content(contract) for contract in contracts]}
+        text = _HEADER + yaml.safe_dump(document, sort_keys=False, width=100)
         folder = models / layer / product_type
         files[folder / f"{layer}_{product_type}.yml"] = text
     return files
 
 
-def _sources(name: str, contracts: list[Contract]) -> dict[str, Any]:
-    tables = [
-        {
-            "name": _table(contract),
-            "description": contract.doc,
-            "config": {"meta": {"key": contract.key}},
-            "columns": [_column(field) for field in contract.fields],
-        }
-        for contract in contracts
-    ]
-    return {"version": 2, "sources": [{"name": name, "schema": name, "tables": tables}]}
+def model_name(key: str) -> str:
+    """Return a table's dbt name: a bronze table's has its product type before it, to be unique.
+
+    >>> model_name("bronze.future_mbo.mbo"), model_name("silver.future_mbo.wall_surface_1s")
+    ('future_mbo__mbo', 'wall_surface_1s')
+    """
+    layer, product_type, table = key.split(".")
+    return f"{product_type}__{table}" if layer == "bronze" else table
 
 
-def _models(name: str, contracts: list[Contract]) -> dict[str, Any]:
+def _ingested(contract: Contract) -> dict[str, Any]:
+    """Ingest has checked what it published; to test 200 million rows again in each run serves nobody."""
     return {
-        "version": 2,
-        "models": [
-            {
-                "name": _table(contract),
-                "description": contract.doc,
-                "config": {"contract": {"enforced": True}},
-                "columns": [_column(field) for field in contract.fields],
-                "data_tests": _data_tests(contract),
-            }
-            for contract in contracts
-        ],
+        "name": model_name(contract.key),
+        "description": contract.doc,
+        "columns": [_column(field) for field in contract.fields],
     }
 
 
-def _table(contract: Contract) -> str:
-    return contract.key.rsplit(".", 1)[1]
+def _built(contract: Contract) -> dict[str, Any]:
+    return {
+        "name": model_name(contract.key),
+        "description": contract.doc,
+        "config": {"contract": {"enforced": True}},
+        "columns": [_column(field) for field in contract.fields],
+        "data_tests": _data_tests(contract),
+    }
 
 
 def _column(field: Field) -> dict[str, Any]:
@@ -72,15 +71,23 @@ def _column(field: Field) -> dict[str, Any]:
 
 
 def _data_tests(contract: Contract) -> list[dict[str, Any]]:
+    name, properties = model_name(contract.key), contract.properties
     rules = [rule for field in contract.fields for rule in _field_rules(field)]
-    rules += contract.properties.get("rules", [])
-    tests = [{"rules": {"name": f"{_table(contract)}_rules", "arguments": {"rules": rules}}}]
-    key = contract.properties.get("unique_key")
-    if key:
-        tests.append(
-            {"unique_key": {"name": f"{_table(contract)}_key", "arguments": {"columns": key}}}
-        )
+    rules += properties.get("rules", [])
+    tests = [_test("rules", f"{name}_rules", rules=rules)]
+    if "unique_key" in properties:
+        tests.append(_test("key_rises", f"{name}_key_rises", columns=properties["unique_key"]))
+    for link, test_name in _WINDOW_LINKS.items():
+        if link in properties:
+            other, columns = properties[link]["table"], properties[link]["columns"]
+            tests.append(
+                _test(link, test_name.format(name, other), other=f"ref('{other}')", columns=columns)
+            )
     return tests
+
+
+def _test(kind: str, name: str, **arguments: Any) -> dict[str, Any]:
+    return {kind: {"name": name, "arguments": arguments}}
 
 
 def _field_rules(field: Field) -> list[dict[str, str]]:

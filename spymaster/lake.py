@@ -165,6 +165,15 @@ def partition_ref(lake: Lake, key: str, symbol: str, dt: str | datetime.date) ->
     return PartitionRef(lake, key, symbol, dt if isinstance(dt, str) else dt.isoformat())
 
 
+def complete_partitions(lake: Lake, key: str, symbol: str) -> list[PartitionRef]:
+    """Return the complete partitions of a table and symbol, by date."""
+    table_folder = partition_ref(lake, key, symbol, datetime.date.min).folder.parent
+    dates = sorted(
+        path.parent.name[len("dt=") :] for path in table_folder.glob(f"dt=*/{SUCCESS_NAME}")
+    )
+    return [partition_ref(lake, key, symbol, dt) for dt in dates if _DATE.fullmatch(dt)]
+
+
 def is_partition_complete(ref: PartitionRef) -> bool:
     """Return whether the partition is there and whole."""
     return ref.success_path.is_file()

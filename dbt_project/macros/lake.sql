@@ -28,36 +28,57 @@
     ) -%}
 {%- endmacro %}
 
-{#- on-run-start: check the vars, then show the published partitions as views, so that any part of the
-    project can be built or tested alone. -#}
-{% macro lake_open() %}
-    {% if execute and flags.WHICH in ('build', 'run', 'test') %}
-        {% set nodes = [] %}
-        {% for node in graph.nodes.values() if node.resource_type == 'model' %}
-            {% set parents = [] %}
-            {% set source_keys = [] %}
-            {% for parent in node.depends_on.nodes %}
-                {% if parent in graph.sources %}
-                    {% do source_keys.append(graph.sources[parent].meta.key) %}
-                {% elif parent in graph.nodes %}
-                    {% do parents.append(parent) %}
-                {% endif %}
-            {% endfor %}
-            {% set meta = node.config.meta %}
+{#- The graph's lake models, as spymaster/dbt_session.py's Node wants them. -#}
+{% macro lake_nodes() %}
+    {% set nodes = [] %}
+    {% for node in graph.nodes.values() if node.resource_type == 'model' %}
+        {% set parents = [] %}
+        {% set source_keys = [] %}
+        {% set seed_checksums = [] %}
+        {% for parent in node.depends_on.nodes if parent in graph.nodes %}
+            {% set parent_node = graph.nodes[parent] %}
+            {% if parent_node.resource_type == 'seed' %}
+                {% do seed_checksums.append(parent_node.checksum.checksum) %}
+            {% elif parent_node.config.materialized == 'ingested' %}
+                {% do source_keys.append(lake_key(parent_node)) %}
+            {% else %}
+                {% do parents.append(parent) %}
+            {% endif %}
+        {% endfor %}
+        {% set meta = node.config.meta %}
+        {% if node.config.materialized == 'lake' %}
             {% do nodes.append({
                 'unique_id': node.unique_id,
                 'name': node.name,
-                'key': meta.layer ~ '.' ~ meta.product_type ~ '.' ~ node.name,
-                'checksum': node.checksum.checksum,
+                'key': lake_key(node),
+                'language': node.language,
+                'file_checksum': node.checksum.checksum,
+                'macros': node.depends_on.macros,
+                'seed_checksums': seed_checksums,
                 'scratch': meta.get('scratch', false),
+                'vars': meta.get('vars', []),
+                'prior_sessions_of': meta.get('prior_sessions_of'),
                 'parents': parents,
                 'source_keys': source_keys,
             }) %}
-        {% endfor %}
+        {% endif %}
+    {% endfor %}
+    {{ return(nodes) }}
+{% endmacro %}
+
+{% macro lake_key(node) -%}
+    {{ return(node.config.meta.layer ~ '.' ~ node.config.meta.product_type ~ '.' ~ node.alias) }}
+{%- endmacro %}
+
+{#- on-run-start: check the vars, then show the published partitions as views, so that any part of the
+    project can be built or tested alone. A table that is not there yet is shown empty, with its
+    contract's columns, so that unit tests know its types; no model is built on one. -#}
+{% macro lake_open() %}
+    {% if execute and flags.WHICH in ('build', 'run', 'test') %}
         {% set vars = {} %}
         {% for name in [
             'session_start', 'session_end', 'session_tz', 'hud_max_ticks', 'rest_ns', 'assume_valid',
-            'max_anomaly_share', 'overwrite',
+            'max_anomaly_share', 'calibration_mode', 'calibration_lookback_sessions', 'overwrite',
         ] %}
             {% do vars.update({name: var(name)}) %}
         {% endfor %}
@@ -66,30 +87,42 @@
             'dt': var('dt') | string if var('dt') else none,
             'symbol': var('symbol') | string if var('symbol') else none,
             'vars': vars,
-            'nodes': nodes,
+            'nodes': lake_nodes(),
             'selected': selected_resources,
-            'source_keys': graph.sources.values() | map(attribute='meta.key') | list,
+            'project_dir': flags.PROJECT_DIR | string,
         }) %}
-        {% for source in graph.sources.values() if source.meta.key in lake.sources %}
-            {% do lake_view(
-                api.Relation.create(
-                    database=source.database, schema=source.schema, identifier=source.identifier
-                ),
-                [lake.sources[source.meta.key]],
+        {% for node in graph.nodes.values() if node.resource_type == 'model' %}
+            {% set relation = api.Relation.create(
+                database=node.database, schema=node.schema, identifier=node.alias
             ) %}
-        {% endfor %}
-        {% for id, file in lake.models.items() %}
-            {% set node = graph.nodes[id] %}
-            {% do lake_view(
-                api.Relation.create(
-                    database=node.database, schema=node.schema, identifier=node.alias
-                ),
-                [file],
-            ) %}
+            {% if lake_key(node) in lake.files %}
+                {% do lake_view(relation, [lake.files[lake_key(node)]]) %}
+            {% elif node.columns %}
+                {% do empty_view(relation, node.columns.values()) %}
+            {% endif %}
         {% endfor %}
         {% do adapter.commit() %}
     {% endif %}
 {% endmacro %}
+
+{% macro empty_view(relation, columns) -%}
+    {%- set nulls = [] -%}
+    {%- for column in columns -%}
+        {%- do nulls.append('null::' ~ column.data_type ~ ' as ' ~ adapter.quote(column.name)) -%}
+    {%- endfor -%}
+    {%- do run_query("create schema if not exists " ~ relation.without_identifier()) -%}
+    {%- do run_query(
+        "create or replace view " ~ relation ~ " as select " ~ nulls | join(", ") ~ " where false"
+    ) -%}
+{%- endmacro %}
+
+{#- A table that `spymaster ingest` has published; on-run-start has made its view. -#}
+{% materialization ingested, adapter='duckdb' %}
+    {{ run_hooks(pre_hooks) }}
+    {% call statement('main') %}select 'made by spymaster ingest' as answer{% endcall %}
+    {{ run_hooks(post_hooks) }}
+    {{ return({'relations': [this.incorporate(type='view')]}) }}
+{% endmaterialization %}
 
 {% materialization lake, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set language = model['language'] -%}
@@ -103,10 +136,13 @@
         {% call statement('main') %}select 'skipped'{% endcall %}
     {%- elif language == 'sql' -%}
         {{ log(model.name ~ ": " ~ plan.reason, info=True) }}
-        {{ get_assert_columns_equivalent(compiled_code) }}
+        {% set enforced = config.get('contract').enforced %}
+        {% if enforced %}
+            {{ get_assert_columns_equivalent(compiled_code) }}
+        {% endif %}
         {% call statement('main') %}
             copy (
-                {{ get_select_subquery(compiled_code) }}
+                {{ get_select_subquery(compiled_code) if enforced else compiled_code }}
             ) to '{{ plan.path | replace("'", "''") }}' (
                 format parquet, parquet_version v2, compression zstd, compression_level 1
             )
@@ -140,6 +176,16 @@ def materialize(tables, con):
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
+{#- Whose fault a failing test is: the model it stands at, else all that it reads. -#}
+{% macro judged_nodes(node) -%}
+    {%- if 'test' not in node.resource_type | string -%}
+        {{ return([]) }}
+    {%- elif node.attached_node -%}
+        {{ return([node.attached_node]) }}
+    {%- endif -%}
+    {{ return(node.depends_on.nodes) }}
+{%- endmacro %}
+
 {#- on-run-end: publish; for each failed test say which row broke it first. -#}
 {% macro lake_finish(results) %}
     {% if execute and flags.WHICH in ('build', 'run', 'test') %}
@@ -150,15 +196,18 @@ def materialize(tables, con):
                 {% set first = run_query(
                     "select * from (" ~ result.node.compiled_code ~ ") limit 1"
                 ) %}
-                {% set first_row = first.rows[0].dict() | string %}
+                {% set values = [] %}
+                {% for name, value in first.rows[0].dict().items() %}
+                    {% do values.append(name ~ ' ' ~ value) %}
+                {% endfor %}
+                {% set first_row = values | join(', ') %}
                 {{ log(result.node.name ~ " fails first at " ~ first_row, info=True) }}
             {% endif %}
             {% do outcomes.append({
                 'unique_id': result.node.unique_id,
                 'name': result.node.name,
                 'status': result.status | string,
-                'depends_on': result.node.depends_on.nodes
-                    if result.node.resource_type != 'model' else [],
+                'judges': judged_nodes(result.node),
                 'first_row': first_row,
             }) %}
         {% endfor %}

@@ -1,0 +1,13 @@
+{#- Rows of a seed as a list of mappings, read from its file while a model is compiled: a model whose
+    columns come from a seed can so be built alone, before or without `dbt seed`. -#}
+{% macro seed_rows(name) -%}
+    {%- set rows = [] -%}
+    {%- if execute -%}
+        {%- set seed = graph.nodes['seed.' ~ project_name ~ '.' ~ name] -%}
+        {%- set path = (seed.root_path ~ '/' ~ seed.original_file_path) | replace("'", "''") -%}
+        {%- for row in run_query("select * from read_csv('" ~ path ~ "', header = true)").rows -%}
+            {%- do rows.append(row.dict()) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(rows) }}
+{%- endmacro %}
