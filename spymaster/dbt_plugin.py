@@ -75,6 +75,7 @@ _VERBS: dict[str, Callable[[Any], Any]] = {
     "lake_begin": lambda unique_id: DbtSession.current().begin(unique_id),
     "lake_end": lambda unique_id: DbtSession.current().end(unique_id),
     "lake_finish": _finish,
+    "lake_is_there": lambda name: DbtSession.current().is_there(name),
     "lake_parameter": lambda name: DbtSession.current().parameters[name],
     "lake_seed_path": lambda name: str(_project_dir() / "seeds" / f"{name}.csv"),
     "lake_prior_sessions": _prior_sessions,

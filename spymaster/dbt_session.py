@@ -284,6 +284,14 @@ class DbtSession:
             files = built.files
         return {"files": [str(path) for path in files]}
 
+    def is_there(self, name: str) -> bool:
+        """Return whether a model's table was built in this run or is published."""
+        return any(
+            node.unique_id in self.built or is_partition_complete(self.ref(node.key))
+            for node in self.nodes.values()
+            if node.name == name
+        )
+
     def write_tables(self, unique_id: str, tables: Any) -> None:
         """Write a Python model's tagged batches, a parquet file a table, with the table's name in it.
 
