@@ -18,10 +18,10 @@ _TABLE_NAME = Field("table_name", "The table that a row belongs to.", "VARCHAR",
 _HEADER = "# Made from dbt_project/contracts by `spymaster contracts generate`; do not edit.\n"
 
 
-def generated_files() -> dict[Path, str]:
+def generated_yaml() -> dict[Path, str]:
     """Return path → text of every generated YAML file: one a layer and product type.
 
-    >>> any(path.name == "silver_future_mbo.yml" for path in generated_files())
+    >>> any(path.name == "silver_future_mbo.yml" for path in generated_yaml())
     True
     """
     groups: dict[tuple[str, str], list[Contract]] = {}
