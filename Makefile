@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo docs browser test lint format bench clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,7 +32,16 @@ demo: setup ## From nothing to tables and a picture: ten minutes of a sample mar
 		'.venv/bin/spymaster build $(DEMO_DAY) --var session_start=09:28 --var session_end=09:38 --var hud_max_ticks=600' \
 		'.venv/bin/spymaster ingest --help'
 
-test: setup lint ## Lint, types, contracts, tests.
+docs: setup ## The documentation site: every table, column and the lineage, on this machine.
+	$(BIN)/spymaster docs
+
+# Browser tests are skipped, with a word, where there is none and it cannot be installed.
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
+		|| echo "no chromium and no way to install it (apt-get as root): browser tests are skipped"
+
+test: setup browser lint ## Lint, types, contracts, tests.
 	$(BIN)/pytest
 
 lint: setup ## Ruff, mypy, sqlfluff; generated files up to date.

@@ -1,0 +1,87 @@
+"""The documentation as one HTML file: dbt's static site, with every column, rule and the lineage."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from spymaster.dbt_run import dbt_project_dir
+from spymaster.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+
+
+def build_docs(out: Path) -> int:
+    """Write the site to the file `out` and return its bytes; it needs no network and no other file.
+
+    Types come from the contracts, not from data, so it can be made without a lake. Raises UserError
+    if the file cannot be written.
+    """
+    from dbt.cli.main import dbtRunner
+
+    project = str(dbt_project_dir())
+    with tempfile.TemporaryDirectory(prefix="spymaster-docs-") as scratch:
+        outcome = dbtRunner().invoke(
+            [
+                "docs", "generate", "--static", "--target", "docs",
+                "--project-dir", project, "--profiles-dir", project,
+                "--target-path", f"{scratch}/target", "--log-path", f"{scratch}/logs",
+                "--log-level", "none", "--no-partial-parse",
+            ]
+        )  # fmt: skip
+        if not outcome.success:
+            raise outcome.exception or RuntimeError(f"dbt docs failed: {outcome.result}")
+        page = (Path(scratch) / "target" / "static_index.html").read_bytes()
+    part = out.with_name(out.name + ".part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(page)
+        os.replace(part, out)  # noqa: PTH105 - the step that makes it visible
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    return len(page)
+
+
+class _OnePage(BaseHTTPRequestHandler):
+    """Answers `/` with the page and everything else with 404: no path of a request is ever opened."""
+
+    def __init__(self, page: bytes, *args: object) -> None:
+        self._page = page
+        super().__init__(*args)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        """Send the page."""
+        if self.path.split("?")[0].split("#")[0] not in ("/", "/index.html"):
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(self._page)))
+        self.end_headers()
+        self.wfile.write(self._page)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the terminal is the user's."""
+
+
+def serve_page(page: Path, port: int, tell_url: Callable[[str], None]) -> None:
+    """Serve one HTML file on loopback until interrupted; port 0 takes a free one.
+
+    `tell_url` is called with the address once it answers. UserError if the port is taken.
+    """
+    try:
+        server = ThreadingHTTPServer((LOOPBACK, port), partial(_OnePage, page.read_bytes()))
+    except OSError as error:
+        raise UserError(
+            f"cannot serve on {LOOPBACK}:{port}: {error.strerror}; choose another --port"
+        ) from error
+    with server:
+        tell_url(f"http://{LOOPBACK}:{server.server_port}/")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return
