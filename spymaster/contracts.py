@@ -125,6 +125,8 @@ def parse_contract(path: str, text: bytes) -> Contract:
         raise ContractError(f"{path}: not JSON: {error}") from error
     if not isinstance(raw, dict) or raw.get("type") != "record":
         raise ContractError(f"{path}: the schema must be one Avro record")
+    if not isinstance(raw.get("fields", []), list):
+        raise ContractError(f"{path}: its fields are not a list")
     fields = tuple(_field(path, field) for field in raw.get("fields", []))
     if not fields or len({field.name for field in fields}) != len(fields):
         raise ContractError(f"{path}: needs at least one field, each name once")

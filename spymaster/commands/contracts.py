@@ -39,13 +39,22 @@ def generate(check: bool) -> None:
     Example:
       spymaster contracts generate
     """
-    stale = _write_stale(_seeded_contracts(), check)
-    contracts_found = all_contracts()
-    schemas = {c.key: json.loads(_contract_path(c.key).read_text()) for c in contracts_found}
+    try:
+        _generate(check)
+    except ContractError as error:
+        raise UserError(str(error)) from None
+
+
+def _generate(check: bool) -> None:
+    seeded = _seeded_contracts()
+    paths = {c.key: _contract_path(c.key) for c in all_contracts()}
+    schemas = {k: json.loads(seeded.get(path) or path.read_text()) for k, path in paths.items()}
     lock = contracts_dir() / LOCK_NAME
-    problems = refusals(json.loads(lock.read_text()) if lock.exists() else {}, schemas)
+    problems = refusals(_released(lock), schemas)
     if problems:
         raise UserError("; ".join(problems))
+    stale = _write_stale(seeded, check)
+    contracts_found = all_contracts()
     # In an installed package there is no docs folder beside the project, and nothing to keep in it.
     docs = contracts_dir().parent.parent / "docs"
     pages = {docs / "tables.md": tables_page(contracts_found)} if docs.is_dir() else {}
@@ -76,6 +85,13 @@ def diff(old: Path, new: Path) -> None:
     if broken:
         raise UserError(f"{len(broken)} of {len(changes)} changes break readers: raise the version")
     click.echo(f"{len(changes)} changes, none breaks readers")
+
+
+def _released(lock: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(lock.read_text())) if lock.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{lock}: damaged ({error}); take it from the last commit") from None
 
 
 def _seeded_contracts() -> dict[Path, str]:

@@ -119,6 +119,17 @@ def test_a_compatible_change_is_recorded_without_a_new_version(copied: Path):
         run("generate")
 
 
+def test_damaged_files_are_one_line(copied: Path):
+    """A broken contract and a broken record are the user's to mend, and say where."""
+    lock = copied.parents[2] / "released.json"
+    lock.write_text("{")
+    with pytest.raises(UserError, match=r"released.json: damaged"):
+        run("generate", "--check")
+    copied.write_text('{"type": "record", "name": "x", "fields": 7}')
+    with pytest.raises(UserError, match=r"wall_surface_1s.avsc: its fields are not a list"):
+        run("generate")
+
+
 def test_versions_and_lost_tables():
     """A version is a number, and a table does not vanish by accident."""
     one = {"version": 1, **schema(a="int")}

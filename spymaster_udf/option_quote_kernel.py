@@ -1,0 +1,352 @@
+"""The option quote kernel: MBO records of many instruments in file order, a row when a quote has changed.
+
+The book's rules are those of docs/book.md, each instrument by itself: its own clock, validity and open
+window. Fills need not be told from pulls here, since only what rests makes a quote. A row is written when
+an instrument's next record shows that its open window has ended, so rows come instrument by instrument
+in time, and not in time over all of them.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Final
+
+import numpy as np
+
+from spymaster_udf import mbo
+from spymaster_udf.book_state import (
+    DUPLICATE_ADD,
+    NONE_INT,
+    OFF_TICK,
+    OTHER_INSTRUMENT,
+    OVER_REDUCTION,
+    UNDEFINED_PRICE,
+    UNDEFINED_SIDE,
+    UNDEFINED_SIZE,
+    UNKNOWN_ACTION,
+    UNKNOWN_CANCEL,
+    UNKNOWN_MODIFY,
+    WINDOW_NS,
+    Pause,
+)
+from spymaster_udf.compile import kernel
+from spymaster_udf.option_levels import (
+    NO_LEVEL,
+    add_option_level,
+    drop_option_level,
+    find_option_level,
+)
+from spymaster_udf.option_orders import find_option_order
+from spymaster_udf.order_table import home_slot
+
+ADD, CANCEL, MODIFY, CLEAR = mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.CLEAR
+TRADE, FILL, NO_ACTION = mbo.TRADE, mbo.FILL, mbo.NONE
+ASK, BID = mbo.ASK, mbo.BID
+F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
+UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
+BATCH_DONE = int(Pause.BATCH_DONE)
+NEED_ROOM = int(Pause.NEED_ROOM)
+OUTPUT_FULL = int(Pause.OUTPUT_FULL)
+
+QUOTE_COLUMNS: Final = (
+    "window",
+    "instrument_id",
+    "best_bid_price",
+    "best_bid_qty",
+    "best_ask_price",
+    "best_ask_qty",
+    "book_valid",
+)
+
+INSTRUMENT = np.dtype(
+    [
+        ("instrument_id", np.int64),
+        ("tick_int", np.int64),
+        ("clock", np.int64),  # UTC ns, the largest of its records; NONE_INT before the first
+        ("window", np.int64),  # its open window
+        ("told_bid_price", np.int64),  # its last row
+        ("told_bid_qty", np.int64),
+        ("told_ask_price", np.int64),
+        ("told_ask_qty", np.int64),
+        ("told_valid", np.int64),  # -1: no row yet
+        ("book_valid", np.int8),
+        ("in_snapshot", np.int8),
+        ("clear_pending", np.int8),
+    ]
+)
+
+_state = count()
+ORDER_SLOTS_USED: Final = next(_state)  # slots taken, also by orders that a clear has ended
+ROWS: Final = next(_state)
+RECORDS_SEEN: Final = next(_state)
+RECORDS_APPLIED: Final = next(_state)
+LAST_WINDOW: Final = next(_state)  # latest window of any instrument
+FIRST_ANOMALY_INDEX: Final = next(_state)
+FIRST_ANOMALY_TS_EVENT: Final = next(_state)
+FIRST_ANOMALY_ORDER_ID: Final = next(_state)
+FIRST_ANOMALY_KIND: Final = next(_state)
+QUOTE_STATE_SIZE: Final = next(_state)
+
+
+@kernel(inline="always")
+def _count_anomaly(kind, index, ts_event, order_id, state, counters):
+    counters[kind] += 1
+    if state[FIRST_ANOMALY_INDEX] < 0:
+        state[FIRST_ANOMALY_INDEX] = state[RECORDS_SEEN] + index
+        state[FIRST_ANOMALY_TS_EVENT] = ts_event
+        state[FIRST_ANOMALY_ORDER_ID] = np.int64(order_id)
+        state[FIRST_ANOMALY_KIND] = kind
+
+
+@kernel()
+def tell_quote(instruments, number, pool, best, window, state, out):
+    """Write an instrument's row for a window if its quote differs from that of its last row."""
+    instrument = instruments[number]
+    bid_place, ask_place = best[number, 1], best[number, 0]
+    bid_price, bid_qty = np.int64(NONE_INT), np.int64(0)
+    ask_price, ask_qty = np.int64(NONE_INT), np.int64(0)
+    if bid_place >= 0:
+        bid_price, bid_qty = pool[bid_place].price, pool[bid_place].depth_qty
+    if ask_place >= 0:
+        ask_price, ask_qty = pool[ask_place].price, pool[ask_place].depth_qty
+    valid = np.int64(instrument.book_valid)
+    if (
+        instrument.told_valid == valid
+        and instrument.told_bid_price == bid_price
+        and instrument.told_ask_price == ask_price
+        and instrument.told_bid_qty == bid_qty
+        and instrument.told_ask_qty == ask_qty
+    ):
+        return
+    instrument.told_valid = valid
+    instrument.told_bid_price = bid_price
+    instrument.told_bid_qty = bid_qty
+    instrument.told_ask_price = ask_price
+    instrument.told_ask_qty = ask_qty
+    row = out[state[ROWS]]
+    row[0] = window
+    row[1] = instrument.instrument_id
+    row[2] = bid_price
+    row[3] = bid_qty
+    row[4] = ask_price
+    row[5] = ask_qty
+    row[6] = valid
+    state[ROWS] += 1
+
+
+@kernel()
+def tell_last_quotes(instruments, begin, pool, best, state, first_window, end_window, out):
+    """At the end of the records: tell every open window from instrument `begin` on.
+
+    Returns the instrument at which the output was full, their number when all are told. An
+    instrument silent since before the session still has the quote that it had.
+    """
+    last_window = min(state[LAST_WINDOW], end_window - 1)
+    for number in range(begin, instruments.size):
+        if state[ROWS] == out.shape[0]:
+            return number
+        if instruments[number].clock != NONE_INT:
+            window = max(instruments[number].window, first_window)
+            if window <= last_window:
+                tell_quote(instruments, number, pool, best, window, state, out)
+    return instruments.size
+
+
+@kernel()
+def _clear(instruments, number, pool, index, free, free_count, best, epochs):
+    for side in range(2):
+        place = np.int64(best[number, side])
+        while place >= 0:
+            following = np.int64(pool[place].worse)
+            drop_option_level(pool, index, free, free_count, best, place)
+            place = following
+    epochs[number] += 1
+
+
+@kernel(inline="always")
+def _take_off(orders, slot, qty, pool, index, free, free_count, best, is_gone):
+    """Take quantity off an order's level, and the order too if it is gone; an empty level leaves."""
+    place = np.int64(orders[slot].level)
+    pool[place].depth_qty -= qty
+    if is_gone:
+        pool[place].order_count -= 1
+        if pool[place].order_count == 0:
+            drop_option_level(pool, index, free, free_count, best, place)
+
+
+@kernel(inline="always")
+def _remove(orders, slot, mask, state):
+    """Free a slot and shift back the orders that probed past it."""
+    one = np.uint64(1)
+    hole = np.uint64(slot)
+    probe = (hole + one) & mask
+    while orders[probe].qty != 0:
+        home = np.uint64(home_slot(orders[probe].order_id, mask))
+        if ((probe - home) & mask) >= ((probe - hole) & mask):
+            orders[hole] = orders[probe]
+            hole = probe
+        probe = (probe + one) & mask
+    orders[hole].qty = 0
+    state[ORDER_SLOTS_USED] -= 1
+
+
+@kernel(inline="always")
+def _find_instrument(instruments, instrument_index, instrument_id):
+    mask = instrument_index.size - 1
+    slot = np.int64(home_slot(np.uint64(instrument_id), mask))
+    while instrument_index[slot] >= 0:
+        if instruments[instrument_index[slot]].instrument_id == instrument_id:
+            return np.int64(instrument_index[slot])
+        slot = (slot + 1) & mask
+    return np.int64(-1)
+
+
+@kernel()
+def index_instruments(instruments, instrument_index):
+    """Enter every instrument into the hash by which records find theirs."""
+    mask = instrument_index.size - 1
+    for number in range(instruments.size):
+        slot = np.int64(home_slot(np.uint64(instruments[number].instrument_id), mask))
+        while instrument_index[slot] >= 0:
+            slot = (slot + 1) & mask
+        instrument_index[slot] = number
+
+
+@kernel()
+def replay_quotes(
+    ts_event, ts_recv, order_id, price, size, flags, action, side, instrument_id,
+    begin, instruments, instrument_index, epochs, best, orders, pool, index, free, free_count,
+    state, first_window, end_window, counters, out,
+):  # fmt: skip
+    """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
+
+    The first nine arrays are as those of book_kernel.replay; the others are the state and output of
+    option_quotes.py.
+    """
+    mask = np.uint64(orders.size - 1)
+    for i in range(begin, ts_event.size):
+        # A record makes at most one order, one level and one row.
+        if state[ORDER_SLOTS_USED] >= orders.size // 2 or free_count[0] == 0:
+            return i, NEED_ROOM
+        if state[ROWS] == out.shape[0]:
+            return i, OUTPUT_FULL
+
+        oid = order_id[i]
+        event_ns = ts_event[i]
+        number = _find_instrument(instruments, instrument_index, instrument_id[i])
+        if number < 0:
+            _count_anomaly(OTHER_INSTRUMENT, i, event_ns, oid, state, counters)
+            continue
+        instrument = instruments[number]
+        flag = flags[i]
+        in_snapshot_record = (flag & F_SNAPSHOT) != 0
+        clock = max(instrument.clock, ts_recv[i] if in_snapshot_record else event_ns)
+        window = clock // WINDOW_NS
+        if instrument.clock == NONE_INT:
+            instrument.window = window
+        elif window > instrument.window:
+            closed = max(instrument.window, first_window)
+            if closed < min(window, end_window):
+                tell_quote(instruments, number, pool, best, closed, state, out)
+            instrument.window = window
+        instrument.clock = clock
+        state[LAST_WINDOW] = max(state[LAST_WINDOW], window)
+        if window >= end_window:
+            continue
+
+        state[RECORDS_APPLIED] += 1
+        if in_snapshot_record:
+            if instrument.in_snapshot == 0:
+                _clear(instruments, number, pool, index, free, free_count, best, epochs)
+                instrument.in_snapshot = 1
+                instrument.book_valid = 0
+                instrument.clear_pending = 0
+        elif instrument.in_snapshot != 0:
+            instrument.in_snapshot = 0
+            instrument.book_valid = 1
+
+        kind = action[i]
+        qty = size[i]
+        anomaly = -1
+        if kind == ADD or kind == MODIFY or kind == TRADE:
+            if qty == UNDEF_SIZE:
+                anomaly = UNDEFINED_SIZE
+            elif price[i] == UNDEF_PRICE:
+                anomaly = UNDEFINED_PRICE
+            elif price[i] % instrument.tick_int != 0:
+                anomaly = OFF_TICK
+            elif kind != TRADE and side[i] != ASK and side[i] != BID:
+                anomaly = UNDEFINED_SIDE
+        elif kind == CANCEL or kind == FILL:
+            if qty == UNDEF_SIZE:
+                anomaly = UNDEFINED_SIZE
+        elif kind != CLEAR and kind != NO_ACTION:
+            anomaly = UNKNOWN_ACTION
+
+        if anomaly >= 0:
+            _count_anomaly(anomaly, i, event_ns, oid, state, counters)
+
+        elif kind == CANCEL:
+            slot = find_option_order(orders, oid, number, epochs[number], mask)
+            if slot < 0:
+                _count_anomaly(UNKNOWN_CANCEL, i, event_ns, oid, state, counters)
+            else:
+                old_qty = np.int64(orders[slot].qty)
+                if qty > old_qty:
+                    _count_anomaly(OVER_REDUCTION, i, event_ns, oid, state, counters)
+                    qty = old_qty
+                is_gone = qty == old_qty
+                _take_off(orders, slot, qty, pool, index, free, free_count, best, is_gone)
+                if is_gone:
+                    _remove(orders, slot, mask, state)
+                else:
+                    orders[slot].qty = old_qty - qty
+
+        elif kind == ADD or kind == MODIFY:
+            new_side = 0 if side[i] == ASK else 1
+            slot = find_option_order(orders, oid, number, epochs[number], mask)
+            known = slot >= 0
+            if known and kind == ADD:
+                _count_anomaly(DUPLICATE_ADD, i, event_ns, oid, state, counters)
+            elif not known and kind == MODIFY:
+                counters[UNKNOWN_MODIFY] += 1
+            stays = False
+            if known:
+                place = np.int64(orders[slot].level)
+                old_qty = np.int64(orders[slot].qty)
+                stays = qty != 0 and pool[place].price == price[i] and pool[place].side == new_side
+                if stays:
+                    pool[place].depth_qty += qty - old_qty
+                    orders[slot].qty = qty
+                else:
+                    _take_off(orders, slot, old_qty, pool, index, free, free_count, best, True)
+                    if qty == 0:
+                        _remove(orders, slot, mask, state)
+            if qty != 0 and not stays:
+                place = find_option_level(pool, index, number, new_side, price[i])
+                if place == NO_LEVEL:
+                    place = add_option_level(
+                        pool, index, free, free_count, best, number, new_side, price[i]
+                    )
+                pool[place].depth_qty += qty
+                pool[place].order_count += 1
+                if not known:
+                    slot = -1 - slot
+                    orders[slot].order_id = oid
+                    orders[slot].instrument = number
+                    orders[slot].epoch = epochs[number]
+                    state[ORDER_SLOTS_USED] += 1
+                orders[slot].level = place
+                orders[slot].qty = qty
+
+        elif kind == CLEAR:
+            _clear(instruments, number, pool, index, free, free_count, best, epochs)
+            if not in_snapshot_record:
+                instrument.book_valid = 0
+                instrument.clear_pending = 1
+
+        if flag & F_LAST != 0 and (instrument.in_snapshot != 0 or instrument.clear_pending != 0):
+            instrument.in_snapshot = 0
+            instrument.clear_pending = 0
+            instrument.book_valid = 1
+    return ts_event.size, BATCH_DONE
