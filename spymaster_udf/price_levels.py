@@ -153,8 +153,11 @@ def roll_level(levels, young, position, window):
     level.pull_rest_qty = 0
     level.fill_qty = 0
     matures = young.shape[1]
-    for matured in range(level.window + 1, level.window + 1 + min(gap, matures)):
-        young[position, matured % matures] = 0
+    if matures == 1:
+        young[position, 0] = 0
+    else:
+        for matured in range(level.window + 1, level.window + 1 + min(gap, matures)):
+            young[position, matured % matures] = 0
     level.window = window
 
 
