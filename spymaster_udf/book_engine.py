@@ -283,7 +283,7 @@ class BookEngine:
         answer: tuple[int, int] = replay(
             *batch.as_tuple(), done, self._orders, self._announced, self._levels, self._index,
             self._near, self._young, self._changes, self._state, self._param_array,
-            self._counters, self._book_out, self._wall.columns, self._wall.sides,
+            self._counters, self._book_out, self._wall.columns, self._wall.marks,
             self._radar_out,
         )  # fmt: skip
         return answer
@@ -298,7 +298,7 @@ class BookEngine:
             while close_windows(
                 until, self._levels, self._index, self._near, self._young, self._changes,
                 self._state, self._param_array, self._book_out, self._wall.columns,
-                self._wall.sides, self._radar_out,
+                self._wall.marks, self._radar_out,
             ) == Pause.OUTPUT_FULL:  # fmt: skip
                 yield from self._flush_full()
         self._state[FINISHED] = 1

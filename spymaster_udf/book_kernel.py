@@ -26,6 +26,7 @@ from spymaster_udf.book_state import (
     FIRST_ANOMALY_TS_EVENT,
     FIRST_WINDOW,
     HINT_ASK,
+    HUD_MAX_TICKS,
     IN_SNAPSHOT,
     INSTRUMENT,
     LAST_TRADE_TICK,
@@ -51,13 +52,14 @@ from spymaster_udf.book_state import (
     UNKNOWN_CANCEL,
     UNKNOWN_FILL,
     UNKNOWN_MODIFY,
+    WALL_ROWS,
     WINDOW,
     WINDOW_DISTURBED,
     WINDOW_NS,
     WINDOW_START_VALID,
     Pause,
 )
-from spymaster_udf.book_windows import close_windows
+from spymaster_udf.book_windows import WALL_COLUMN_COUNT, close_windows
 from spymaster_udf.compile import kernel, prefetch
 from spymaster_udf.order_table import find_order, home_slot, remove_order
 from spymaster_udf.price_levels import (
@@ -80,7 +82,9 @@ F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
 UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
 BATCH_DONE, NEED_ROOM = int(Pause.BATCH_DONE), int(Pause.NEED_ROOM)
 
-LOOK_AHEAD = 12  # records; far enough for a load from memory to arrive
+LINE = 8  # int64 in a cache line
+COLUMNS_AHEAD = 128  # records; nine columns are too many for the processor to foresee
+LOOK_AHEAD = 16  # records; far enough for a slot to arrive from memory
 
 
 @kernel(inline="always")
@@ -211,6 +215,13 @@ def _room(orders, announced, levels, changes, state):
 
 
 @kernel(inline="always")
+def _lines_to_warm(first_row, params, wall_out):
+    """Return how many cache lines the open window's rows will take: there is about one row a tick."""
+    rows = min(2 * params[HUD_MAX_TICKS] + 1, wall_out.shape[1] - first_row)
+    return WALL_COLUMN_COUNT * (rows // LINE)
+
+
+@kernel(inline="always")
 def _raise_hint(state, side, tick):
     place = np.uint64(HINT_ASK + side)
     hint = state[place]
@@ -222,7 +233,7 @@ def _raise_hint(state, side, tick):
 def replay(
     ts_event, ts_recv, order_id, price, size, flags, action, side, instrument_id,
     begin, orders, announced, levels, index, near, young, changes,
-    state, params, counters, book_out, wall_out, wall_side_out, radar_out,
+    state, params, counters, book_out, wall_out, wall_marks, radar_out,
 ):  # fmt: skip
     """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
 
@@ -241,6 +252,9 @@ def replay(
     keep_changes = window >= params[FIRST_WINDOW]
     clock = state[CLOCK]
     stop = begin
+    flat_wall = wall_out.reshape(wall_out.size)
+    opened, first_row = begin, state[WALL_ROWS]
+    wall_lines = _lines_to_warm(first_row, params, wall_out)
     last = ts_event.size - 1
 
     for i in range(begin, ts_event.size):
@@ -251,8 +265,22 @@ def replay(
                 return i, NEED_ROOM
             stop = i + room
 
-        # So that a later record's slot is in cache when its turn comes.
-        prefetch(orders, home_slot(order_id[np.uint64(min(i + LOOK_AHEAD, last))], order_mask))
+        # Everything that a later record needs, and the rows of this window's end, so that it is in
+        # cache when its turn comes.
+        line = i - opened
+        if line < wall_lines:
+            row = first_row + (line // WALL_COLUMN_COUNT) * LINE
+            prefetch(flat_wall, np.uint64(line % WALL_COLUMN_COUNT * wall_out.shape[1] + row), 2)
+        if i % LINE == 0:
+            far = np.uint64(min(i + COLUMNS_AHEAD, last))
+            prefetch(ts_event, far, 1)
+            prefetch(order_id, far, 1)
+            prefetch(price, far, 1)
+            prefetch(size, far, 1)
+            prefetch(instrument_id, far, 1)
+        home = home_slot(order_id[np.uint64(min(i + LOOK_AHEAD, last))], order_mask)
+        prefetch(orders, home, 1)
+        prefetch(orders, (home + np.uint64(1)) & order_mask, 1)
 
         at = np.uint64(i)  # an index that may be negative costs a comparison at every use
         oid = order_id[at]
@@ -273,7 +301,7 @@ def replay(
                 state[CLOCK] = clock
                 pause = close_windows(
                     min(clock // WINDOW_NS, params[END_WINDOW]), levels, index, near, young,
-                    changes, state, params, book_out, wall_out, wall_side_out, radar_out,
+                    changes, state, params, book_out, wall_out, wall_marks, radar_out,
                 )  # fmt: skip
                 if pause != BATCH_DONE:
                     return i, pause
@@ -281,6 +309,8 @@ def replay(
             window_end_ns = (window + 1) * WINDOW_NS
             young_after = window_end_ns - rest_ns
             keep_changes = window >= params[FIRST_WINDOW]
+            opened, first_row = i, state[WALL_ROWS]
+            wall_lines = _lines_to_warm(first_row, params, wall_out)
             if clock >= session_end_ns:
                 state[FINISHED] = 1
                 return i, BATCH_DONE

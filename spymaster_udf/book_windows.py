@@ -86,10 +86,13 @@ W_FILL: Final = next(_wall)
 W_D1: Final = next(_wall)
 W_D2: Final = next(_wall)
 W_D3: Final = next(_wall)
-W_VALID: Final = next(_wall)
 W_ORDERS: Final = next(_wall)
 WALL_COLUMN_COUNT: Final = next(_wall)
 _W_POSITION: Final = W_PRICE  # the level of a row, until its price is written
+
+MARK_SIDE: Final = 0  # the int8 columns of a wall row
+MARK_VALID: Final = 1
+WALL_MARK_COUNT: Final = 2
 
 ZONE_TICKS: Final = 20
 BUCKETS: Final = ("total", "at", "near", "mid", "far")
@@ -220,7 +223,7 @@ def _write_levels(levels, young, window, history, out, first, end):
 
 
 @kernel()
-def _write_wall_rows(levels, index, near, young, state, params, spot, window_valid, out, side_out):
+def _write_wall_rows(levels, index, near, young, state, params, spot, window_valid, out, marks):
     """Write the rows of the open window, asks then bids, prices rising; return the row count after."""
     window = state[WINDOW]
     tick_int = params[TICK_INT]
@@ -235,14 +238,14 @@ def _write_wall_rows(levels, index, near, young, state, params, spot, window_val
             levels, index, near, state[NEAR_KEY], window, spot, params[HUD_MAX_TICKS], side, out,
             begin,
         )  # fmt: skip
-        side_out[begin:end] = side
+        marks[MARK_SIDE, begin:end] = side
     _write_levels(levels, young, window, history, out, first, end)
     for row in range(first, end):
         out[W_PRICE, row] = (spot + out[W_REL_TICKS, row]) * tick_int
     out[W_WINDOW_START, first:end] = window * WINDOW_NS
     out[W_WINDOW_END, first:end] = (window + 1) * WINDOW_NS
     out[W_SPOT, first:end] = spot * tick_int
-    out[W_VALID, first:end] = window_valid
+    marks[MARK_VALID, first:end] = window_valid
     return np.int64(end)
 
 
@@ -330,7 +333,7 @@ def _write_radar_row(levels, index, near, changes, state, spot, row):
 @kernel()
 def _emit_window(
     levels, index, near, young, changes, state, params, window_valid,
-    book_out, wall_out, wall_side_out, radar_out,
+    book_out, wall_out, wall_marks, radar_out,
 ):  # fmt: skip
     for side in (ASK_SIDE, BID_SIDE):
         state[HINT_ASK + side] = best_tick(
@@ -348,7 +351,7 @@ def _emit_window(
     if state[LEVEL_COUNT] > 0 and abs(distance_from_middle) > NEAR_TICKS // 4:
         state[NEAR_KEY] = recentre_near(levels, state[LEVEL_COUNT], near, spot - NEAR_TICKS // 2)
     state[WALL_ROWS] = _write_wall_rows(
-        levels, index, near, young, state, params, spot, window_valid, wall_out, wall_side_out
+        levels, index, near, young, state, params, spot, window_valid, wall_out, wall_marks
     )
     _write_radar_row(levels, index, near, changes, state, spot, radar_out[state[RADAR_ROWS]])
     state[RADAR_ROWS] += 1
@@ -357,7 +360,7 @@ def _emit_window(
 @kernel()
 def close_windows(
     until, levels, index, near, young, changes, state, params,
-    book_out, wall_out, wall_side_out, radar_out,
+    book_out, wall_out, wall_marks, radar_out,
 ):  # fmt: skip
     """Close the open window and every one before `until`, which becomes the open one.
 
@@ -384,7 +387,7 @@ def close_windows(
         if in_session:
             _emit_window(
                 levels, index, near, young, changes, state, params, window_valid,
-                book_out, wall_out, wall_side_out, radar_out,
+                book_out, wall_out, wall_marks, radar_out,
             )  # fmt: skip
         state[CHANGE_COUNT] = 0
         state[TRADE_BUY] = 0

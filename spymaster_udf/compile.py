@@ -9,6 +9,7 @@ from typing import Any
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
 kernel: Callable[..., Any] = partial(
@@ -23,8 +24,11 @@ kernel: Callable[..., Any] = partial(
 """Decorator `@kernel()` for a compiled function over arrays; it must not allocate."""
 
 
-def _prefetch(typing_context: Any, array: Any, place: Any) -> Any:
-    """Ask for array[place] to be brought into cache; unlike a load, nothing waits for it."""
+def _prefetch(typing_context: Any, array: Any, place: Any, level: Any) -> Any:
+    """Ask for array[place] to be brought into cache (level 1 or 2); unlike a load, nothing waits."""
+    if not isinstance(level, types.IntegerLiteral):
+        raise RequireLiteralValue(level)
+    locality = 4 - level.literal_value
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array_type = signature.args[0]
@@ -35,11 +39,12 @@ def _prefetch(typing_context: Any, array: Any, place: Any) -> Any:
         function = builder.module.declare_intrinsic(
             "llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, *[integer] * 3])
         )
-        read, keep, data = integer(0), integer(3), integer(1)
-        builder.call(function, [builder.bitcast(item, byte), read, keep, data])
+        for_reading, of_data = integer(0), integer(1)
+        address = builder.bitcast(item, byte)
+        builder.call(function, [address, for_reading, integer(locality), of_data])
         return context.get_dummy_value()
 
-    return types.void(array, place), codegen
+    return types.void(array, place, level), codegen
 
 
 prefetch = intrinsic(_prefetch)
