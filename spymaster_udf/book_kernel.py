@@ -139,6 +139,12 @@ def _whole_ticks(price, tick_int, inverse_tick):
 
 
 @kernel(inline="always")
+def _all_bits_if(condition):
+    """Return a mask, for conditions that a branch would guess wrong."""
+    return -np.int64(condition)
+
+
+@kernel(inline="always")
 def _increase(levels, young, position, qty, ts_enter, young_after, rest_ns, is_flow):
     """Add depth (not an order) to a touched level."""
     levels[position].depth_qty += qty
@@ -155,9 +161,10 @@ def _reduce(levels, young, position, qty, fill, ts_enter, aged, young_after, res
     if is_flow:
         levels[position].fill_qty += fill
         levels[position].pull_qty += qty - fill
-        if aged:
-            levels[position].pull_rest_qty += qty - fill
-    if ts_enter > young_after:
+        levels[position].pull_rest_qty += (qty - fill) & _all_bits_if(aged)
+    if young.shape[1] == 1:
+        young[position, 0] -= qty & _all_bits_if(ts_enter > young_after)
+    elif ts_enter > young_after:
         young[position, _maturity(ts_enter, rest_ns, young.shape[1])] -= qty
 
 
@@ -265,7 +272,7 @@ def replay(
                 return i, NEED_ROOM
             stop = i + room
 
-        # Everything that a later record needs, and the rows of this window's end, so that it is in
+        # What a later record needs and the rows that the end of this window will write, so that it is in
         # cache when its turn comes.
         line = i - opened
         if line < wall_lines:

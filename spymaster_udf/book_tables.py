@@ -130,11 +130,13 @@ class WallBuffer:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         # Arrow's allocator keeps pages between buffers; fresh ones from numpy would fault each time.
-        self._memory = pa.allocate_buffer(WALL_COLUMN_COUNT * capacity * 8)
-        self.columns: IntArray = np.frombuffer(self._memory, np.int64).reshape(
-            WALL_COLUMN_COUNT, capacity
-        )
-        self.marks = np.empty((WALL_MARK_COUNT, capacity), np.int8)
+        self._memory = pa.allocate_buffer((WALL_COLUMN_COUNT * 8 + WALL_MARK_COUNT) * capacity)
+        self.columns: IntArray = np.frombuffer(
+            self._memory, np.int64, WALL_COLUMN_COUNT * capacity
+        ).reshape(WALL_COLUMN_COUNT, capacity)
+        self.marks = np.frombuffer(
+            self._memory, np.int8, offset=WALL_COLUMN_COUNT * capacity * 8
+        ).reshape(WALL_MARK_COUNT, capacity)
 
     def batch(self, rows: int) -> pa.RecordBatch:
         """Return the first `rows` rows as wall_surface_1s; the buffer must not be written again."""
