@@ -26,7 +26,6 @@ from spymaster_udf.book_state import (
     FIRST_ANOMALY_TS_EVENT,
     FIRST_WINDOW,
     HINT_ASK,
-    HUD_MAX_TICKS,
     IN_SNAPSHOT,
     INSTRUMENT,
     LAST_TRADE_TICK,
@@ -59,7 +58,7 @@ from spymaster_udf.book_state import (
     WINDOW_START_VALID,
     Pause,
 )
-from spymaster_udf.book_windows import WALL_COLUMN_COUNT, close_windows
+from spymaster_udf.book_windows import LINE, WALL_COLUMN_COUNT, close_windows, wall_lines_ahead
 from spymaster_udf.compile import kernel, prefetch
 from spymaster_udf.order_table import find_order, home_slot, remove_order
 from spymaster_udf.price_levels import (
@@ -82,7 +81,6 @@ F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
 UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
 BATCH_DONE, NEED_ROOM = int(Pause.BATCH_DONE), int(Pause.NEED_ROOM)
 
-LINE = 8  # int64 in a cache line
 COLUMNS_AHEAD = 128  # records; nine columns are too many for the processor to foresee
 LOOK_AHEAD = 16  # records; far enough for a slot to arrive from memory
 
@@ -222,13 +220,6 @@ def _room(orders, announced, levels, changes, state):
 
 
 @kernel(inline="always")
-def _lines_to_warm(first_row, params, wall_out):
-    """Return how many cache lines the open window's rows will take: there is about one row a tick."""
-    rows = min(2 * params[HUD_MAX_TICKS] + 1, wall_out.shape[1] - first_row)
-    return WALL_COLUMN_COUNT * (rows // LINE)
-
-
-@kernel(inline="always")
 def _raise_hint(state, side, tick):
     place = np.uint64(HINT_ASK + side)
     hint = state[place]
@@ -261,7 +252,7 @@ def replay(
     stop = begin
     flat_wall = wall_out.reshape(wall_out.size)
     opened, first_row = begin, state[WALL_ROWS]
-    wall_lines = _lines_to_warm(first_row, params, wall_out)
+    wall_lines = wall_lines_ahead(first_row, params, wall_out)
     last = ts_event.size - 1
 
     for i in range(begin, ts_event.size):
@@ -317,7 +308,7 @@ def replay(
             young_after = window_end_ns - rest_ns
             keep_changes = window >= params[FIRST_WINDOW]
             opened, first_row = i, state[WALL_ROWS]
-            wall_lines = _lines_to_warm(first_row, params, wall_out)
+            wall_lines = wall_lines_ahead(first_row, params, wall_out)
             if clock >= session_end_ns:
                 state[FINISHED] = 1
                 return i, BATCH_DONE

@@ -90,6 +90,8 @@ W_ORDERS: Final = next(_wall)
 WALL_COLUMN_COUNT: Final = next(_wall)
 _W_POSITION: Final = W_PRICE  # the level of a row, until its price is written
 
+LINE: Final = 8  # int64 in a cache line
+
 MARK_SIDE: Final = 0  # the int8 columns of a wall row
 MARK_VALID: Final = 1
 WALL_MARK_COUNT: Final = 2
@@ -155,6 +157,13 @@ def _write_book_row(levels, index, near, state, spot, row):
     row[11] = state[TRADE_SELL]
     row[12] = state[TRADE_OTHER]
     row[13] = state[MESSAGE_COUNT]
+
+
+@kernel(inline="always")
+def wall_lines_ahead(first_row, params, wall_out):
+    """Return how many cache lines the open window's rows will take: there is about one row a tick."""
+    rows = min(2 * params[HUD_MAX_TICKS] + 1, wall_out.shape[1] - first_row)
+    return WALL_COLUMN_COUNT * (rows // LINE)
 
 
 @kernel()
