@@ -260,18 +260,20 @@ class BookEngine:
         self._new_output()
 
     def feed(self, batch: MboColumns) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Apply a batch; yield (table name, rows) for the windows that closed."""
+        """Apply a batch; yield (table name, rows) of the tables whose buffer filled up.
+
+        The rows of other windows that closed wait for more; flush() yields them at once.
+        """
         if len(batch) and self._state[INSTRUMENT] == NONE_INT:
             self._state[INSTRUMENT] = batch.instrument_id[0]
         done = 0
         while done < len(batch) and not self.finished:
             done, pause = self._replay(batch, done)
             if pause == Pause.OUTPUT_FULL:
-                yield from self._flush()
+                yield from self._flush_full()
             elif pause == Pause.NEED_ROOM:
                 self._make_room()
         self._state[RECORDS_SEEN] += len(batch)
-        yield from self._flush()
 
     def compile(self) -> None:
         """Compile the kernels now (half a minute on a machine's first run) instead of at first use."""
@@ -281,7 +283,7 @@ class BookEngine:
         answer: tuple[int, int] = replay(
             *batch.as_tuple(), done, self._orders, self._announced, self._levels, self._index,
             self._near, self._young, self._changes, self._state, self._param_array,
-            self._counters, self._book_out, self._wall.columns, self._wall.sides,
+            self._counters, self._book_out, self._wall.columns, self._wall.marks,
             self._radar_out,
         )  # fmt: skip
         return answer
@@ -296,11 +298,11 @@ class BookEngine:
             while close_windows(
                 until, self._levels, self._index, self._near, self._young, self._changes,
                 self._state, self._param_array, self._book_out, self._wall.columns,
-                self._wall.sides, self._radar_out,
+                self._wall.marks, self._radar_out,
             ) == Pause.OUTPUT_FULL:  # fmt: skip
-                yield from self._flush()
+                yield from self._flush_full()
         self._state[FINISHED] = 1
-        yield from self._flush()
+        yield from self.flush()
         self._check_anomaly_limit()
 
     @property
@@ -341,18 +343,31 @@ class BookEngine:
             (_WINDOWS_A_FLUSH, RADAR_KEY_SIZE + 2 * RADAR_SIDE_SIZE), np.int64
         )
 
-    def _flush(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def flush(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yield (table name, rows) of every window that closed and was not yielded yet."""
+        yield from self._flush_windows()
+        yield from self._flush_wall()
+
+    def _flush_full(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Hand over only what is full: a batch of few rows costs as much as one of many."""
+        windows_full = self._state[BOOK_ROWS] == len(self._book_out)
+        return self._flush_windows() if windows_full else self._flush_wall()
+
+    def _flush_windows(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         state, tick_int = self._state, self.params.tick_int
         if state[BOOK_ROWS]:
             yield BOOK_SNAPSHOT, book_snapshot_batch(self._book_out[: state[BOOK_ROWS]], tick_int)
         if state[RADAR_ROWS]:
             radar = self._radar_out[: state[RADAR_ROWS]]
             yield RADAR_ZONE_FLOW, radar_zone_flow_batch(radar, tick_int)
-        if state[WALL_ROWS]:
-            full, rows = self._wall, int(state[WALL_ROWS])
+        state[[BOOK_ROWS, RADAR_ROWS]] = 0
+
+    def _flush_wall(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        full, rows = self._wall, int(self._state[WALL_ROWS])
+        if rows:
             self._wall = WallBuffer(full.capacity)
+            self._state[WALL_ROWS] = 0
             yield WALL_SURFACE, full.batch(rows)
-        state[[BOOK_ROWS, RADAR_ROWS, WALL_ROWS]] = 0
 
     def _make_room(self) -> None:
         state = self._state

@@ -30,7 +30,6 @@ from spymaster_udf.book_state import (
     INSTRUMENT,
     LAST_TRADE_TICK,
     LEVEL_COUNT,
-    LOOKED_AHEAD,
     MESSAGE_COUNT,
     NEAR_KEY,
     NONE_INT,
@@ -52,14 +51,15 @@ from spymaster_udf.book_state import (
     UNKNOWN_CANCEL,
     UNKNOWN_FILL,
     UNKNOWN_MODIFY,
+    WALL_ROWS,
     WINDOW,
     WINDOW_DISTURBED,
     WINDOW_NS,
     WINDOW_START_VALID,
     Pause,
 )
-from spymaster_udf.book_windows import close_windows
-from spymaster_udf.compile import kernel
+from spymaster_udf.book_windows import LINE, WALL_COLUMN_COUNT, close_windows, wall_lines_ahead
+from spymaster_udf.compile import kernel, prefetch
 from spymaster_udf.order_table import find_order, home_slot, remove_order
 from spymaster_udf.price_levels import (
     ASK_SIDE,
@@ -81,7 +81,8 @@ F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
 UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
 BATCH_DONE, NEED_ROOM = int(Pause.BATCH_DONE), int(Pause.NEED_ROOM)
 
-LOOK_AHEAD = 12  # records; far enough for a load from memory to arrive
+COLUMNS_AHEAD = 128  # records; nine columns are too many for the processor to foresee
+LOOK_AHEAD = 16  # records; far enough for a slot to arrive from memory
 
 
 @kernel(inline="always")
@@ -107,21 +108,38 @@ def _touch_level(levels, index, near, young, state, key, window):
     """Return the pool position of a level, made if new, rolled forward to `window`."""
     position = find_level(levels, index, near, state[NEAR_KEY], key)
     if position >= 0:
-        if levels[position].window != window:
-            roll_level(levels, young, position, window)
-        return position
+        _touch_known(levels, young, np.uint64(position), window)
+        return np.uint64(position)
     position = state[LEVEL_COUNT]
     if position == 0:
         state[NEAR_KEY] = recentre_near(levels, 0, near, level_tick(key) - NEAR_TICKS // 2)
     create_level(levels, index, near, state[NEAR_KEY], young, position, key, window)
     state[LEVEL_COUNT] = position + 1
-    return position
+    return np.uint64(position)
 
 
 @kernel(inline="always")
-def _maturity(ts_enter, rest_ns):
-    """Return the first window at whose end an order entered at `ts_enter` has rested for rest_ns."""
-    return (ts_enter + rest_ns + WINDOW_NS - 1) // WINDOW_NS - 1
+def _maturity(ts_enter, rest_ns, matures):
+    """Return the place in a ring of `matures` for an order entered at `ts_enter`.
+
+    It counts from the first window at whose end the order has rested for rest_ns.
+    """
+    if matures == 1:
+        return np.int64(0)
+    return ((ts_enter + rest_ns + WINDOW_NS - 1) // WINDOW_NS - 1) % matures
+
+
+@kernel(inline="always")
+def _whole_ticks(price, tick_int, inverse_tick):
+    """Return price // tick_int; `inverse_tick` is 1 / tick_int and spares nearly all the division."""
+    tick = np.int64(np.rint(price * inverse_tick))
+    return tick if tick * tick_int == price else price // tick_int
+
+
+@kernel(inline="always")
+def _all_bits_if(condition):
+    """Return a mask, for conditions that a branch would guess wrong."""
+    return -np.int64(condition)
 
 
 @kernel(inline="always")
@@ -131,7 +149,7 @@ def _increase(levels, young, position, qty, ts_enter, young_after, rest_ns, is_f
     if is_flow:
         levels[position].add_qty += qty
     if ts_enter > young_after:
-        young[position, _maturity(ts_enter, rest_ns) % young.shape[1]] += qty
+        young[position, _maturity(ts_enter, rest_ns, young.shape[1])] += qty
 
 
 @kernel(inline="always")
@@ -141,10 +159,11 @@ def _reduce(levels, young, position, qty, fill, ts_enter, aged, young_after, res
     if is_flow:
         levels[position].fill_qty += fill
         levels[position].pull_qty += qty - fill
-        if aged:
-            levels[position].pull_rest_qty += qty - fill
-    if ts_enter > young_after:
-        young[position, _maturity(ts_enter, rest_ns) % young.shape[1]] -= qty
+        levels[position].pull_rest_qty += (qty - fill) & _all_bits_if(aged)
+    if young.shape[1] == 1:
+        young[position, 0] -= qty & _all_bits_if(ts_enter > young_after)
+    elif ts_enter > young_after:
+        young[position, _maturity(ts_enter, rest_ns, young.shape[1])] -= qty
 
 
 @kernel(inline="always")
@@ -202,16 +221,17 @@ def _room(orders, announced, levels, changes, state):
 
 @kernel(inline="always")
 def _raise_hint(state, side, tick):
-    hint = state[HINT_ASK + side]
+    place = np.uint64(HINT_ASK + side)
+    hint = state[place]
     if hint == NONE_INT or (tick > hint if side == BID_SIDE else tick < hint):
-        state[HINT_ASK + side] = tick
+        state[place] = tick
 
 
 @kernel()
 def replay(
     ts_event, ts_recv, order_id, price, size, flags, action, side, instrument_id,
     begin, orders, announced, levels, index, near, young, changes,
-    state, params, counters, book_out, wall_out, wall_side_out, radar_out,
+    state, params, counters, book_out, wall_out, wall_marks, radar_out,
 ):  # fmt: skip
     """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
 
@@ -219,8 +239,10 @@ def replay(
     int64 contracts, uint8 flags and ASCII codes. The others are the state and output of book_engine.py.
     """
     tick_int = params[TICK_INT]
+    inverse_tick = 1.0 / tick_int
     rest_ns = params[REST_NS]
-    order_mask = orders.size - 1
+    instrument = state[INSTRUMENT]
+    order_mask = np.uint64(orders.size - 1)
     session_end_ns = params[END_WINDOW] * WINDOW_NS
     window = state[WINDOW]
     window_end_ns = NONE_INT if window == NONE_INT else (window + 1) * WINDOW_NS
@@ -228,8 +250,10 @@ def replay(
     keep_changes = window >= params[FIRST_WINDOW]
     clock = state[CLOCK]
     stop = begin
+    flat_wall = wall_out.reshape(wall_out.size)
+    opened, first_row = begin, state[WALL_ROWS]
+    wall_lines = wall_lines_ahead(first_row, params, wall_out)
     last = ts_event.size - 1
-    ahead = np.int64(0)
 
     for i in range(begin, ts_event.size):
         if i == stop:
@@ -239,15 +263,33 @@ def replay(
                 return i, NEED_ROOM
             stop = i + room
 
-        # Loads the slot of a later record now, so that it is in cache when its turn comes.
-        ahead += orders[home_slot(order_id[min(i + LOOK_AHEAD, last)], order_mask)].qty
+        # What a later record needs and the rows that the end of this window will write, so that it is in
+        # cache when its turn comes.
+        line = i - opened
+        if line < wall_lines:
+            row = first_row + (line // WALL_COLUMN_COUNT) * LINE
+            prefetch(flat_wall, np.uint64(line % WALL_COLUMN_COUNT * wall_out.shape[1] + row), 2)
+        if i % LINE == 0:
+            far = np.uint64(min(i + COLUMNS_AHEAD, last))
+            prefetch(ts_event, far, 1)
+            prefetch(order_id, far, 1)
+            prefetch(price, far, 1)
+            prefetch(size, far, 1)
+            prefetch(instrument_id, far, 1)
+        home = home_slot(order_id[np.uint64(min(i + LOOK_AHEAD, last))], order_mask)
+        prefetch(orders, home, 1)
+        prefetch(orders, (home + np.uint64(1)) & order_mask, 1)
 
-        if instrument_id[i] != state[INSTRUMENT]:
-            _count_anomaly(OTHER_INSTRUMENT, i, ts_event[i], order_id[i], state, params, counters)
+        at = np.uint64(i)  # an index that may be negative costs a comparison at every use
+        oid = order_id[at]
+        event_ns = ts_event[at]
+        if instrument_id[at] != instrument:
+            _count_anomaly(OTHER_INSTRUMENT, i, event_ns, oid, state, params, counters)
             continue
 
-        in_snapshot_record = (flags[i] & F_SNAPSHOT) != 0
-        record_ns = ts_recv[i] if in_snapshot_record else ts_event[i]
+        flag = flags[at]
+        in_snapshot_record = (flag & F_SNAPSHOT) != 0
+        record_ns = ts_recv[at] if in_snapshot_record else event_ns
         clock = max(clock, record_ns)
         if clock >= window_end_ns:
             if window == NONE_INT:
@@ -257,7 +299,7 @@ def replay(
                 state[CLOCK] = clock
                 pause = close_windows(
                     min(clock // WINDOW_NS, params[END_WINDOW]), levels, index, near, young,
-                    changes, state, params, book_out, wall_out, wall_side_out, radar_out,
+                    changes, state, params, book_out, wall_out, wall_marks, radar_out,
                 )  # fmt: skip
                 if pause != BATCH_DONE:
                     return i, pause
@@ -265,6 +307,8 @@ def replay(
             window_end_ns = (window + 1) * WINDOW_NS
             young_after = window_end_ns - rest_ns
             keep_changes = window >= params[FIRST_WINDOW]
+            opened, first_row = i, state[WALL_ROWS]
+            wall_lines = wall_lines_ahead(first_row, params, wall_out)
             if clock >= session_end_ns:
                 state[FINISHED] = 1
                 return i, BATCH_DONE
@@ -282,22 +326,21 @@ def replay(
             state[IN_SNAPSHOT] = 0
             state[BOOK_VALID] = 1
 
-        kind = action[i]
+        kind = action[at]
         is_flow = not in_snapshot_record
-        qty = size[i]
-        oid = order_id[i]
+        qty = size[at]
         anomaly = -1
         tick = np.int64(0)
         if kind == ADD or kind == MODIFY or kind == TRADE:
             if qty == UNDEF_SIZE:
                 anomaly = UNDEFINED_SIZE
-            elif price[i] == UNDEF_PRICE:
+            elif price[at] == UNDEF_PRICE:
                 anomaly = UNDEFINED_PRICE
             else:
-                tick = price[i] // tick_int
-                if tick * tick_int != price[i]:
+                tick = _whole_ticks(price[at], tick_int, inverse_tick)
+                if tick * tick_int != price[at]:
                     anomaly = OFF_TICK
-                elif kind != TRADE and side[i] != ASK and side[i] != BID:
+                elif kind != TRADE and side[at] != ASK and side[at] != BID:
                     anomaly = UNDEFINED_SIDE
         elif kind == CANCEL or kind == FILL:
             if qty == UNDEF_SIZE:
@@ -306,18 +349,18 @@ def replay(
             anomaly = UNKNOWN_ACTION
 
         if anomaly >= 0:
-            _count_anomaly(anomaly, i, ts_event[i], oid, state, params, counters)
+            _count_anomaly(anomaly, i, event_ns, oid, state, params, counters)
 
         elif kind == CANCEL:
             slot = find_order(orders, oid, order_mask)
             if slot < 0:
-                _count_anomaly(UNKNOWN_CANCEL, i, ts_event[i], oid, state, params, counters)
+                _count_anomaly(UNKNOWN_CANCEL, i, event_ns, oid, state, params, counters)
             else:
                 old_qty = np.int64(orders[slot].qty)
                 if qty > old_qty:
-                    _count_anomaly(OVER_REDUCTION, i, ts_event[i], oid, state, params, counters)
+                    _count_anomaly(OVER_REDUCTION, i, event_ns, oid, state, params, counters)
                     qty = old_qty
-                position = np.int64(orders[slot].level)
+                position = np.uint64(orders[slot].level)
                 _touch_known(levels, young, position, window)
                 ts_enter = orders[slot].ts_enter
                 fill = _take_announced(announced, state, oid, qty)
@@ -333,18 +376,18 @@ def replay(
                     orders[slot].qty = old_qty - qty
 
         elif kind == ADD or kind == MODIFY:
-            new_side = np.int64(ASK_SIDE if side[i] == ASK else BID_SIDE)
+            new_side = np.int64(ASK_SIDE if side[at] == ASK else BID_SIDE)
             new_key = 2 * tick + new_side
             slot = find_order(orders, oid, order_mask)
             known = slot >= 0
             if known and kind == ADD:
-                _count_anomaly(DUPLICATE_ADD, i, ts_event[i], oid, state, params, counters)
+                _count_anomaly(DUPLICATE_ADD, i, event_ns, oid, state, params, counters)
             elif not known and kind == MODIFY:
                 counters[UNKNOWN_MODIFY] += 1
 
             if known and kind == MODIFY and levels[orders[slot].level].key == new_key:
                 # Same price and side: only the difference moves, and the order keeps its age.
-                position = np.int64(orders[slot].level)
+                position = np.uint64(orders[slot].level)
                 _touch_known(levels, young, position, window)
                 ts_enter = orders[slot].ts_enter
                 old_qty = np.int64(orders[slot].qty)
@@ -367,7 +410,7 @@ def replay(
                     orders[slot].qty = qty
             else:
                 if known:
-                    position = np.int64(orders[slot].level)
+                    position = np.uint64(orders[slot].level)
                     old_key = levels[position].key
                     old_qty = np.int64(orders[slot].qty)
                     ts_enter = orders[slot].ts_enter
@@ -401,7 +444,7 @@ def replay(
                     orders[slot].order_id = oid
                     state[ORDER_COUNT] += 1
                 if qty != 0:
-                    ts_enter = min(ts_event[i], clock)
+                    ts_enter = min(event_ns, clock)
                     position = _touch_level(levels, index, near, young, state, new_key, window)
                     orders[slot].level = position
                     orders[slot].ts_enter = ts_enter
@@ -413,7 +456,7 @@ def replay(
         elif kind == TRADE:
             state[LAST_TRADE_TICK] = tick
             if is_flow:
-                aggressor = side[i]
+                aggressor = side[at]
                 if aggressor == BID:
                     state[TRADE_BUY] += qty
                 elif aggressor == ASK:
@@ -424,7 +467,7 @@ def replay(
         elif kind == FILL:
             if find_order(orders, oid, order_mask) < 0:
                 counters[UNKNOWN_FILL] += 1
-            if flags[i] & F_LAST == 0:
+            if flag & F_LAST == 0:
                 _announce(announced, state, oid, qty)
 
         elif kind == CLEAR:
@@ -433,7 +476,7 @@ def replay(
                 state[BOOK_VALID] = 0
                 state[CLEAR_PENDING] = 1
 
-        if flags[i] & F_LAST != 0:
+        if flag & F_LAST != 0:
             if state[ANNOUNCED_COUNT] != 0:
                 announced["qty"][:] = 0
                 state[ANNOUNCED_COUNT] = 0
@@ -448,5 +491,4 @@ def replay(
             state[WINDOW_DISTURBED] = 1
 
     state[CLOCK] = clock
-    state[LOOKED_AHEAD] = ahead  # used, or the compiler would drop the loads
     return ts_event.size, BATCH_DONE

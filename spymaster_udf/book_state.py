@@ -50,7 +50,6 @@ FIRST_ANOMALY_INDEX: Final = next(_slot)
 FIRST_ANOMALY_TS_EVENT: Final = next(_slot)
 FIRST_ANOMALY_ORDER_ID: Final = next(_slot)  # bits of the uint64
 FIRST_ANOMALY_KIND: Final = next(_slot)
-LOOKED_AHEAD: Final = next(_slot)  # of no meaning, see the kernel
 STATE_SIZE: Final = next(_slot)
 
 _param = count()

@@ -14,6 +14,8 @@ from spymaster_udf.book_state import NONE_INT, WINDOW_NS
 from spymaster_udf.book_windows import (
     BOOK_COLUMNS,
     BUCKETS,
+    MARK_SIDE,
+    MARK_VALID,
     R_ADD,
     R_AWAY,
     R_BBO,
@@ -39,10 +41,10 @@ from spymaster_udf.book_windows import (
     W_REST,
     W_SPOT,
     W_START,
-    W_VALID,
     W_WINDOW_END,
     W_WINDOW_START,
     WALL_COLUMN_COUNT,
+    WALL_MARK_COUNT,
     ZONE_TICKS,
 )
 
@@ -128,11 +130,13 @@ class WallBuffer:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         # Arrow's allocator keeps pages between buffers; fresh ones from numpy would fault each time.
-        self._memory = pa.allocate_buffer(WALL_COLUMN_COUNT * capacity * 8)
-        self.columns: IntArray = np.frombuffer(self._memory, np.int64).reshape(
-            WALL_COLUMN_COUNT, capacity
-        )
-        self.sides = np.empty(capacity, np.int8)
+        self._memory = pa.allocate_buffer((WALL_COLUMN_COUNT * 8 + WALL_MARK_COUNT) * capacity)
+        self.columns: IntArray = np.frombuffer(
+            self._memory, np.int64, WALL_COLUMN_COUNT * capacity
+        ).reshape(WALL_COLUMN_COUNT, capacity)
+        self.marks = np.frombuffer(
+            self._memory, np.int8, offset=WALL_COLUMN_COUNT * capacity * 8
+        ).reshape(WALL_MARK_COUNT, capacity)
 
     def batch(self, rows: int) -> pa.RecordBatch:
         """Return the first `rows` rows as wall_surface_1s; the buffer must not be written again."""
@@ -142,8 +146,13 @@ class WallBuffer:
             )
             for name, column in _BIGINT_WALL.items()
         }
-        arrays["side"] = pa.DictionaryArray.from_arrays(pa.array(self.sides[:rows]), _SIDE_NAMES)
-        arrays["window_valid"] = pa.array(self.columns[W_VALID, :rows] != 0)
+        sides = pa.Array.from_buffers(pa.int8(), rows, [None, pa.py_buffer(self.marks[MARK_SIDE])])
+        # Not checked: the kernel writes no other sides.
+        arrays["side"] = pa.DictionaryArray.from_arrays(sides, _SIDE_NAMES, safe=False)
+        valid = np.packbits(self.marks[MARK_VALID, :rows].view(np.uint8), bitorder="little")
+        arrays["window_valid"] = pa.Array.from_buffers(
+            pa.bool_(), rows, [None, pa.py_buffer(valid)]
+        )
         return pa.RecordBatch.from_arrays([arrays[n] for n in _WALL_NAMES], list(_WALL_NAMES))
 
 

@@ -86,9 +86,15 @@ W_FILL: Final = next(_wall)
 W_D1: Final = next(_wall)
 W_D2: Final = next(_wall)
 W_D3: Final = next(_wall)
-W_VALID: Final = next(_wall)
 W_ORDERS: Final = next(_wall)
 WALL_COLUMN_COUNT: Final = next(_wall)
+_W_POSITION: Final = W_PRICE  # the level of a row, until its price is written
+
+LINE: Final = 8  # int64 in a cache line
+
+MARK_SIDE: Final = 0  # the int8 columns of a wall row
+MARK_VALID: Final = 1
+WALL_MARK_COUNT: Final = 2
 
 ZONE_TICKS: Final = 20
 BUCKETS: Final = ("total", "at", "near", "mid", "far")
@@ -153,80 +159,103 @@ def _write_book_row(levels, index, near, state, spot, row):
     row[13] = state[MESSAGE_COUNT]
 
 
+@kernel(inline="always")
+def wall_lines_ahead(first_row, params, wall_out):
+    """Return how many cache lines the open window's rows will take: there is about one row a tick."""
+    rows = min(2 * params[HUD_MAX_TICKS] + 1, wall_out.shape[1] - first_row)
+    return WALL_COLUMN_COUNT * (rows // LINE)
+
+
 @kernel()
-def _write_wall_rows(levels, index, near, young, state, params, spot, window_valid, out, side_out):
+def _find_wall_rows(levels, index, near, near_key, window, spot, reach, side, out, row):
+    """Note tick and level of each wall row of a side, prices rising, from `row` on; return the next row.
+
+    A row is written for every level and kept if the level says something: whether it does is as good
+    as random, so a branch would be mispredicted.
+    """
+    first_key = 2 * (spot - reach) + side
+    offset = first_key - near_key
+    all_near = offset >= 0 and offset + 4 * reach < near.size
+    for rel_ticks in range(-reach, reach + 1):
+        if all_near:
+            position = np.int64(near[np.uint64(offset)])
+            offset += 2
+        else:
+            position = find_level(levels, index, near, near_key, 2 * (spot + rel_ticks) + side)
+        if position < 0:
+            continue
+        level = levels[np.uint64(position)]
+        flows = (level.add_qty | level.pull_qty | level.fill_qty) != 0
+        out[W_REL_TICKS, row] = rel_ticks
+        out[_W_POSITION, row] = position
+        row += np.uint64((level.depth_qty != 0) | (flows & (level.window == window)))
+    return row
+
+
+@kernel()
+def _write_levels(levels, young, window, history, out, first, end):
+    """Write depth and flows of the levels noted for the rows `first`...`end`."""
+    matures = young.shape[1]
+    for row in range(first, end):
+        position = out[_W_POSITION, row]
+        level = levels[np.uint64(position)]
+        gap = window - level.window
+        depth = level.depth_qty
+        stood1, stood2, stood3 = level.end1_qty, level.end2_qty, level.end3_qty
+        end1 = stood1 if gap == 0 else depth
+        end2 = stood2 if gap == 0 else (stood1 if gap == 1 else depth)
+        end3 = stood3 if gap == 0 else (stood2 if gap == 1 else (stood1 if gap == 2 else depth))
+        if history < 3:
+            if history <= 0:
+                end1 = depth
+            if history <= 1:
+                end2 = end1
+            end3 = end2
+        rest = depth
+        if matures == 1:
+            young0 = young[np.uint64(position), 0]
+            rest -= young0 if gap == 0 else 0
+        elif gap < matures:
+            rest -= young_qty(levels, young, position, window)
+        flowed = -np.int64(gap == 0)  # all bits set if the flows are those of this window
+        out[W_START, row] = stood1 if gap == 0 else depth
+        out[W_END, row] = depth
+        out[W_ADD, row] = level.add_qty & flowed
+        out[W_PULL, row] = level.pull_qty & flowed
+        out[W_REST, row] = rest
+        out[W_PULL_REST, row] = level.pull_rest_qty & flowed
+        out[W_FILL, row] = level.fill_qty & flowed
+        out[W_D1, row] = depth - end1
+        out[W_D2, row] = depth - 2 * end1 + end2
+        out[W_D3, row] = depth - 3 * end1 + 3 * end2 - end3
+        out[W_ORDERS, row] = level.order_count
+
+
+@kernel()
+def _write_wall_rows(levels, index, near, young, state, params, spot, window_valid, out, marks):
     """Write the rows of the open window, asks then bids, prices rising; return the row count after."""
     window = state[WINDOW]
-    near_key = state[NEAR_KEY]
-    reach = params[HUD_MAX_TICKS]
     tick_int = params[TICK_INT]
     history = np.int64(-1)  # whole windows since the history began again; -1: it has not
     if state[HISTORY_WINDOW] != NONE_INT:
         history = window - state[HISTORY_WINDOW]
-    first = state[WALL_ROWS]
-    row = first
-    near_size = np.uint64(near.size)
-    matures = young.shape[1]
+    first = np.uint64(state[WALL_ROWS])
+    end = first
     for side in (ASK_SIDE, BID_SIDE):
-        for rel_ticks in range(-reach, reach + 1):
-            key = 2 * (spot + rel_ticks) + side
-            offset = key - near_key
-            if np.uint64(offset) < near_size:
-                position = np.int64(near[offset])
-            else:
-                position = find_level(levels, index, near, near_key, key)
-            if position < 0:
-                continue
-            level = levels[position]
-            depth = level.depth_qty
-            gap = window - level.window
-            if gap == 0:
-                if depth == 0 and (level.add_qty | level.pull_qty | level.fill_qty) == 0:
-                    continue
-                end1, end2, end3 = level.end1_qty, level.end2_qty, level.end3_qty
-                out[W_ADD, row] = level.add_qty
-                out[W_PULL, row] = level.pull_qty
-                out[W_PULL_REST, row] = level.pull_rest_qty
-                out[W_FILL, row] = level.fill_qty
-            else:
-                if depth == 0:
-                    continue
-                end1 = depth
-                end2 = level.end1_qty if gap == 1 else depth
-                end3 = depth
-                if gap == 1:
-                    end3 = level.end2_qty
-                elif gap == 2:
-                    end3 = level.end1_qty
-                out[W_ADD, row] = 0
-                out[W_PULL, row] = 0
-                out[W_PULL_REST, row] = 0
-                out[W_FILL, row] = 0
-            out[W_START, row] = end1
-            out[W_END, row] = depth
-            rest = depth
-            if gap < matures:
-                rest -= young_qty(levels, young, position, window)
-            out[W_REST, row] = rest
-            out[W_ORDERS, row] = level.order_count
-            if history < 3:
-                if history <= 0:
-                    end1 = depth
-                if history <= 1:
-                    end2 = end1
-                end3 = end2
-            out[W_D1, row] = depth - end1
-            out[W_D2, row] = depth - 2 * end1 + end2
-            out[W_D3, row] = depth - 3 * end1 + 3 * end2 - end3
-            out[W_PRICE, row] = (spot + rel_ticks) * tick_int
-            out[W_REL_TICKS, row] = rel_ticks
-            side_out[row] = side
-            row += 1
-    out[W_WINDOW_START, first:row] = window * WINDOW_NS
-    out[W_WINDOW_END, first:row] = (window + 1) * WINDOW_NS
-    out[W_SPOT, first:row] = spot * tick_int
-    out[W_VALID, first:row] = window_valid
-    return row
+        begin = end
+        end = _find_wall_rows(
+            levels, index, near, state[NEAR_KEY], window, spot, params[HUD_MAX_TICKS], side, out,
+            begin,
+        )  # fmt: skip
+        marks[MARK_SIDE, begin:end] = side
+    _write_levels(levels, young, window, history, out, first, end)
+    for row in range(first, end):
+        out[W_PRICE, row] = (spot + out[W_REL_TICKS, row]) * tick_int
+    out[W_WINDOW_START, first:end] = window * WINDOW_NS
+    out[W_WINDOW_END, first:end] = (window + 1) * WINDOW_NS
+    out[W_SPOT, first:end] = spot * tick_int
+    marks[MARK_VALID, first:end] = window_valid
+    return np.int64(end)
 
 
 @kernel()
@@ -313,7 +342,7 @@ def _write_radar_row(levels, index, near, changes, state, spot, row):
 @kernel()
 def _emit_window(
     levels, index, near, young, changes, state, params, window_valid,
-    book_out, wall_out, wall_side_out, radar_out,
+    book_out, wall_out, wall_marks, radar_out,
 ):  # fmt: skip
     for side in (ASK_SIDE, BID_SIDE):
         state[HINT_ASK + side] = best_tick(
@@ -331,7 +360,7 @@ def _emit_window(
     if state[LEVEL_COUNT] > 0 and abs(distance_from_middle) > NEAR_TICKS // 4:
         state[NEAR_KEY] = recentre_near(levels, state[LEVEL_COUNT], near, spot - NEAR_TICKS // 2)
     state[WALL_ROWS] = _write_wall_rows(
-        levels, index, near, young, state, params, spot, window_valid, wall_out, wall_side_out
+        levels, index, near, young, state, params, spot, window_valid, wall_out, wall_marks
     )
     _write_radar_row(levels, index, near, changes, state, spot, radar_out[state[RADAR_ROWS]])
     state[RADAR_ROWS] += 1
@@ -340,7 +369,7 @@ def _emit_window(
 @kernel()
 def close_windows(
     until, levels, index, near, young, changes, state, params,
-    book_out, wall_out, wall_side_out, radar_out,
+    book_out, wall_out, wall_marks, radar_out,
 ):  # fmt: skip
     """Close the open window and every one before `until`, which becomes the open one.
 
@@ -367,7 +396,7 @@ def close_windows(
         if in_session:
             _emit_window(
                 levels, index, near, young, changes, state, params, window_valid,
-                book_out, wall_out, wall_side_out, radar_out,
+                book_out, wall_out, wall_marks, radar_out,
             )  # fmt: skip
         state[CHANGE_COUNT] = 0
         state[TRADE_BUY] = 0

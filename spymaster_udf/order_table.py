@@ -22,7 +22,7 @@ ORDER = np.dtype(
     [
         ("order_id", np.uint64),
         ("ts_enter", np.int64),  # UTC ns from which the order's age counts
-        ("level", np.int32),  # place in the pool of price_levels.py
+        ("level", np.uint32),  # place in the pool of price_levels.py
         ("qty", np.uint32),  # contracts; 0 = free slot
     ]
 )
@@ -46,8 +46,12 @@ def new_order_table(slots: int, slot_type: np.dtype[Any] = ORDER) -> np.ndarray[
 
 @kernel(inline="always")
 def home_slot(order_id, mask):
-    """Return the slot where probing for an id starts."""
-    return np.int64((np.uint64(order_id) * _GOLDEN) >> np.uint64(32)) & mask
+    """Return the slot where probing for an id starts.
+
+    The product's highest bits: there, and only there, ids that follow each other lie far apart.
+    """
+    spread = (np.uint64(order_id) * _GOLDEN) >> np.uint64(32)
+    return (spread * (np.uint64(mask) + np.uint64(1))) >> np.uint64(32)
 
 
 @kernel()
@@ -56,22 +60,23 @@ def find_order(orders, order_id, mask):
     slot = home_slot(order_id, mask)
     while orders[slot].qty != 0:
         if orders[slot].order_id == order_id:
-            return slot
-        slot = (slot + 1) & mask
-    return -1 - slot
+            return np.int64(slot)
+        slot = (slot + np.uint64(1)) & np.uint64(mask)
+    return -1 - np.int64(slot)
 
 
 @kernel()
 def remove_order(orders, slot, mask):
     """Free a slot and shift back the orders that probed past it."""
-    hole = slot
-    probe = (slot + 1) & mask
+    one, mask = np.uint64(1), np.uint64(mask)
+    hole = np.uint64(slot)
+    probe = (hole + one) & mask
     while orders[probe].qty != 0:
         home = home_slot(orders[probe].order_id, mask)
         if ((probe - home) & mask) >= ((probe - hole) & mask):
             orders[hole] = orders[probe]
             hole = probe
-        probe = (probe + 1) & mask
+        probe = (probe + one) & mask
     orders[hole].qty = 0
 
 

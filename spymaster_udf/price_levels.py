@@ -94,8 +94,8 @@ def find_far_level(levels, index, key):
 @kernel(inline="always")
 def find_level(levels, index, near, near_key, key):
     """Return the pool index of a level, or -1. `near_key` is the key of `near`'s first entry."""
-    offset = key - near_key
-    if np.uint64(offset) < np.uint64(near.size):
+    offset = np.uint64(key - near_key)
+    if offset < np.uint64(near.size):
         return np.int64(near[offset])
     return find_far_level(levels, index, key)
 
@@ -153,8 +153,11 @@ def roll_level(levels, young, position, window):
     level.pull_rest_qty = 0
     level.fill_qty = 0
     matures = young.shape[1]
-    for matured in range(level.window + 1, level.window + 1 + min(gap, matures)):
-        young[position, matured % matures] = 0
+    if matures == 1:
+        young[position, 0] = 0
+    else:
+        for matured in range(level.window + 1, level.window + 1 + min(gap, matures)):
+            young[position, matured % matures] = 0
     level.window = window
 
 
