@@ -11,7 +11,7 @@ import numpy as np
 import zstandard
 from databento_dbn import DBN_VERSION, UNDEF_PRICE, Metadata, Schema, SType
 
-from ingest.dbn_file import RECORD, RECORD_TS_OUT
+from ingest.record_layouts import RECORD, RECORD_TS_OUT
 
 DAY = datetime.date(2026, 1, 6)
 DAY_NS = 86_400 * 10**9
