@@ -211,7 +211,7 @@ def test_bad_definition_files(tmp_path: Path, lake: Lake) -> None:
             ingest_file(write(tmp_path / "d.dbn", records), lake)
     header = metadata({}, version=2, schema=Schema.DEFINITION)
     path = write_dbn(tmp_path / "d.dbn", rows_of(DEFINITION, 3, [definition(1, "ESH6")]), header)
-    with pytest.raises(UserError, match="truncated|not a definition record"):
+    with pytest.raises(UserError, match=r"truncated|not a definition record"):
         ingest_file(path, lake)
 
 
