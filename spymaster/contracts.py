@@ -106,6 +106,19 @@ def all_contracts() -> list[Contract]:
 @functools.lru_cache(maxsize=128)
 def _contract_of_text(key: str, text: bytes) -> Contract:
     path = f"dbt_project/contracts/{key.replace('.', '/')}.avsc"
+    contract = parse_contract(path, text)
+    if contract.key != key:
+        raise ContractError(f"{path}: namespace and name must be those of {key}")
+    return contract
+
+
+def parse_contract(path: str, text: bytes) -> Contract:
+    """Return the contract in the text of an .avsc file; ContractError names `path` if it is none.
+
+    >>> parse_contract("a.avsc", b"[]")
+    Traceback (most recent call last):
+    spymaster.contracts.ContractError: a.avsc: the schema must be one Avro record
+    """
     try:
         raw = json.loads(text)
     except ValueError as error:
@@ -119,10 +132,8 @@ def _contract_of_text(key: str, text: bytes) -> Contract:
         parsed = fastavro.schema.parse_schema(json.loads(text))
     except Exception as error:
         raise ContractError(f"{path}: not an Avro schema: {error}") from error
-    if not isinstance(parsed, dict) or parsed["name"] != key:
-        raise ContractError(f"{path}: namespace and name must be those of {key}")
     return Contract(
-        key=key,
+        key=parsed["name"] if isinstance(parsed, dict) else "",
         path=path,
         sha256=hashlib.sha256(text).hexdigest(),
         doc=raw.get("doc", ""),

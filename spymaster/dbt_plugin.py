@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
 
 from spymaster.contracts import ContractError, known_keys
 from spymaster.dbt_code import code_checksum, macro_texts
@@ -34,8 +35,12 @@ def kernel_checksum() -> str:
     return digest.hexdigest()
 
 
+def _project_dir() -> Path:
+    return Path(get_flags().PROJECT_DIR or ".").absolute()
+
+
 def _open(request: Any) -> Any:
-    texts = macro_texts(Path(request.pop("project_dir")))
+    texts = macro_texts(_project_dir())
     for node in request["nodes"]:
         node["checksum"] = code_checksum(
             node.pop("file_checksum"), node.pop("macros"), node.pop("seed_checksums"), texts
@@ -70,7 +75,9 @@ _VERBS: dict[str, Callable[[Any], Any]] = {
     "lake_begin": lambda unique_id: DbtSession.current().begin(unique_id),
     "lake_end": lambda unique_id: DbtSession.current().end(unique_id),
     "lake_finish": _finish,
+    "lake_is_there": lambda name: DbtSession.current().is_there(name),
     "lake_parameter": lambda name: DbtSession.current().parameters[name],
+    "lake_seed_path": lambda name: str(_project_dir() / "seeds" / f"{name}.csv"),
     "lake_prior_sessions": _prior_sessions,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from dataclasses import dataclass
@@ -55,14 +56,52 @@ def build_day(
     every_var = {**variables, "lake": str(lake.root), "symbol": symbol, "dt": dt}
     with (
         tempfile.TemporaryDirectory(prefix="spymaster-dbt-") as scratch,
-        progress(f"book engine {symbol} {dt}", records, "messages", starts_later=True) as advance,
+        contextlib.closing(_BuildProgress(f"{symbol} {dt}", records)) as shown,
     ):
-        published = _run_dbt(scratch, every_var, select, advance)
+        published = _run_dbt(scratch, every_var, select, shown)
     return _tables(lake, symbol, dt, published)
 
 
+class _BuildProgress:
+    """First the engine's messages, then dbt's steps (models and tests): one bar after the other."""
+
+    def __init__(self, title: str, records: int) -> None:
+        self._title, self._records = title, records
+        self._bar = contextlib.ExitStack()
+        self._engine: Advance | None = None
+        self._steps: Advance | None = None
+        self._steps_done = 0
+
+    def on_records(self, records: int) -> None:
+        """Hear from the engine."""
+        if self._engine is None:
+            bar = progress(f"book engine {self._title}", self._records, "messages")
+            self._engine = self._bar.enter_context(bar)
+        self._engine(records)
+
+    def on_event(self, event: Any) -> None:
+        """Hear from dbt: its result lines say how many of how many nodes are done."""
+        if event.info.name not in ("LogModelResult", "LogTestResult"):
+            return
+        if event.data.node_info.materialized == "ingested":
+            return  # comes before the engine and takes no time
+        if self._steps is None:
+            self.close()
+            total = event.data.total - event.data.index
+            bar = progress(f"tables and tests {self._title}", total, "steps")
+            self._steps = self._bar.enter_context(bar)
+            self._steps_done = event.data.index
+            return
+        self._steps(max(event.data.index - self._steps_done, 0))
+        self._steps_done = max(event.data.index, self._steps_done)
+
+    def close(self) -> None:
+        """End what is shown."""
+        self._bar.close()
+
+
 def _run_dbt(
-    scratch: str, variables: dict[str, Any], select: str | None, advance: Advance
+    scratch: str, variables: dict[str, Any], select: str | None, shown: _BuildProgress
 ) -> set[str]:
     # dbt takes seconds to import; commands that do not run it should not wait for it.
     from dbt.cli.main import dbtRunner
@@ -75,15 +114,17 @@ def _run_dbt(
         "build", "--project-dir", project, "--profiles-dir", project,
         "--target-path", f"{scratch}/target", "--log-path", f"{scratch}/logs",
         "--log-level", "none", "--no-partial-parse", "--vars", json.dumps(variables),
+        # Unit tests are about the code, not about this day, and the models read seeds from their files.
+        "--exclude-resource-type", "unit_test", "--exclude-resource-type", "seed",
         *(["--select", select] if select else []),
     ]  # fmt: skip
     errors_told.clear()
     DbtSession.last = None
-    DbtSession.on_records.append(advance)
+    DbtSession.on_records.append(shown.on_records)
     try:
-        outcome = dbtRunner().invoke(arguments)
+        outcome = dbtRunner(callbacks=[shown.on_event]).invoke(arguments)
     finally:
-        DbtSession.on_records.remove(advance)
+        DbtSession.on_records.remove(shown.on_records)
         session = _last_session()
         if session:
             session.close()

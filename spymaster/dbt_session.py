@@ -31,7 +31,7 @@ from spymaster.lake import (
     publish,
     read_manifest,
 )
-from spymaster.run_parameters import DAY_PARAMETERS, ENGINE_PARAMETERS, boolean, run_parameters
+from spymaster.run_parameters import ENGINE_PARAMETERS, OWN_TO_A_DAY, boolean, run_parameters
 
 Json = dict[str, Any]
 
@@ -203,7 +203,7 @@ class DbtSession:
         """
         key, wanted = str(node.prior_sessions_of), self.parameters["calibration_lookback_sessions"]
         like = {name for parent in node.parents for name in self._vars(self.nodes[parent])}
-        like -= set(DAY_PARAMETERS)
+        like -= set(OWN_TO_A_DAY)
         found: list[PartitionRef] = []
         for ref in reversed(complete_partitions(self.lake, key, self.symbol)):
             if ref.dt < self.dt and len(found) < wanted:
@@ -283,6 +283,14 @@ class DbtSession:
                 check_parquet(built.files[0], load_contract(node.key))
             files = built.files
         return {"files": [str(path) for path in files]}
+
+    def is_there(self, name: str) -> bool:
+        """Return whether a model's table was built in this run or is published."""
+        return any(
+            node.unique_id in self.built or is_partition_complete(self.ref(node.key))
+            for node in self.nodes.values()
+            if node.name == name
+        )
 
     def write_tables(self, unique_id: str, tables: Any) -> None:
         """Write a Python model's tagged batches, a parquet file a table, with the table's name in it.

@@ -7,19 +7,21 @@ from typing import Any
 
 import yaml
 
-from spymaster.contracts import Contract, Field, all_contracts, contracts_dir
+from spymaster.contracts import Contract, Field, all_contracts, contracts_dir, load_contract
 
 _WINDOW_LINKS = {
     "same_windows_as": "{}_has_the_windows_of_{}",
     "windows_from": "{}_agrees_with_{}",
 }
+BOOK_ENGINE_TABLES = ("book_snapshot_1s", "wall_surface_1s", "radar_zone_flow_1s")
+_TABLE_NAME = Field("table_name", "The table that a row belongs to.", "VARCHAR", False, {})
 _HEADER = "# Made from dbt_project/contracts by `spymaster contracts generate`; do not edit.\n"
 
 
-def generated_files() -> dict[Path, str]:
+def generated_yaml() -> dict[Path, str]:
     """Return path → text of every generated YAML file: one a layer and product type.
 
-    >>> any(path.name == "silver_future_mbo.yml" for path in generated_files())
+    >>> any(path.name == "silver_future_mbo.yml" for path in generated_yaml())
     True
     """
     groups: dict[tuple[str, str], list[Contract]] = {}
@@ -34,6 +36,9 @@ def generated_files() -> dict[Path, str]:
         text = _HEADER + yaml.safe_dump(document, sort_keys=False, width=100)
         folder = models / layer / product_type
         files[folder / f"{layer}_{product_type}.yml"] = text
+    engine = {"version": 2, "models": [_book_engine()]}
+    text = _HEADER + yaml.safe_dump(engine, sort_keys=False, width=100)
+    files[models / "silver" / "future_mbo" / "book_engine.yml"] = text
     return files
 
 
@@ -45,6 +50,20 @@ def model_name(key: str) -> str:
     """
     layer, product_type, table = key.split(".")
     return f"{product_type}__{table}" if layer == "bronze" else table
+
+
+def _book_engine() -> dict[str, Any]:
+    """One pass makes the rows of three tables: its columns are all of theirs."""
+    columns = {"table_name": _column(_TABLE_NAME)}
+    for table in BOOK_ENGINE_TABLES:
+        for field in load_contract(f"silver.future_mbo.{table}").fields:
+            columns.setdefault(field.name, _column(field))
+    return {
+        "name": "book_engine",
+        "description": "The rows of the book engine's one pass over the day, of three tables, tagged "
+        "with their table's name. A scratch table of the run, never published.",
+        "columns": list(columns.values()),
+    }
 
 
 def _ingested(contract: Contract) -> dict[str, Any]:

@@ -52,28 +52,24 @@ def count_text(count: float) -> str:
 
 
 @contextmanager
-def progress(
-    title: str, total: int | None, unit: str, *, starts_later: bool = False
-) -> Iterator[Advance]:
+def progress(title: str, total: int | None, unit: str) -> Iterator[Advance]:
     """Show how far a piece of work is; yields a function to call with each amount done.
 
-    `total` is in `unit`s (None if unknown). With `starts_later` the clock starts at the first call
-    (of amount 0), so that getting ready does not spoil the rate. Writes to stderr, so that stdout
-    stays clean for pipes.
+    `total` is in `unit`s (None if unknown). Writes to stderr, so that stdout stays clean for pipes.
 
     >>> with progress("reading", 10, "messages") as advance:
     ...     advance(10)
     """
     if sys.stderr.isatty():
-        with _bar(title, total, unit, starts_later) as advance:
+        with _bar(title, total, unit) as advance:
             yield advance
     else:
-        with _plain_lines(title, total, unit, starts_later) as advance:
+        with _plain_lines(title, total, unit) as advance:
             yield advance
 
 
 @contextmanager
-def _bar(title: str, total: int | None, unit: str, starts_later: bool) -> Iterator[Advance]:
+def _bar(title: str, total: int | None, unit: str) -> Iterator[Advance]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -91,7 +87,7 @@ def _bar(title: str, total: int | None, unit: str, starts_later: bool) -> Iterat
 
 
 @contextmanager
-def _plain_lines(title: str, total: int | None, unit: str, starts_later: bool) -> Iterator[Advance]:
+def _plain_lines(title: str, total: int | None, unit: str) -> Iterator[Advance]:
     start = last_line = time.monotonic()
     sum_done, last_total = 0, total
 

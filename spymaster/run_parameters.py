@@ -17,8 +17,8 @@ ENGINE_PARAMETERS: Final = (
 )  # fmt: skip
 """Those that BookParams takes, under its names."""
 
-DAY_PARAMETERS: Final = ("session_start_ns", "session_end_ns")
-"""Those that differ from day to day under the same vars."""
+OWN_TO_A_DAY: Final = ("session_start_ns", "session_end_ns", "max_anomaly_share")
+"""Those in which two days may differ and their values still compare."""
 
 CALIBRATION_MODES: Final = ("same_day", "prior")
 BAND_REACH_TICKS: Final = 20  # the radar's zone and the physics bands

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -109,6 +110,38 @@ def test_a_second_build_skips_and_a_changed_var_rebuilds(lake: Lake):
     assert [ref.manifest_path.read_bytes() for ref in silver_refs(lake)] != before
 
 
+def test_a_changed_macro_makes_its_models_stale_and_no_others(lake: Lake, tmp_path: Path):
+    """A rule that stands in a macro is code of every model that applies it."""
+    build_day(lake, SYMBOL, DT, SESSION)
+    project = tmp_path / "project"
+    shutil.copytree(dbt_project_dir(), project)
+    macros = project / "macros" / "physics.sql"
+    macros.write_text(macros.read_text().replace("_span, 0), 1)", "_span, 0), 1.0)"))
+    done = dbt_build(lake, {"dt": DT, "symbol": SYMBOL, **SESSION}, project)
+    assert done.returncode == 0, done.stdout
+    assert "vacuum_surface_1s: stale, code changed" in done.stdout
+    assert "physics_bands_1s: stale, " in done.stdout
+    assert published_in(done.stdout) == {"vacuum_surface_1s", "physics_bands_1s"}
+
+
+def test_one_table_alone_needs_its_parents_and_no_more(lake: Lake):
+    """--select of one model builds it from published parents; without them it says what to select."""
+    with pytest.raises(
+        UserError, match=r"radar_vacuum_1s reads radar_zone_flow_1s, .* select \+radar"
+    ):
+        build_day(lake, SYMBOL, DT, SESSION, "radar_vacuum_1s")
+    assert_nothing_published(lake)
+    built = build_day(lake, SYMBOL, DT, SESSION, "+radar_vacuum_1s")
+    assert {t.key for t in built} == {
+        "silver.future_mbo.radar_zone_flow_1s", "silver.future_mbo.radar_vacuum_1s",
+    }  # fmt: skip
+
+
+def published_in(output: str) -> set[str]:
+    """The tables that a dbt run says it published."""
+    return set(re.findall(r" published (\w+)", output))
+
+
 def test_a_failing_test_keeps_its_table_from_being_published(lake: Lake, tmp_path: Path):
     """The table whose test fails is not published and its first bad row is named; the others are."""
     project = tmp_path / "project"
@@ -137,6 +170,9 @@ def test_a_failing_test_keeps_its_table_from_being_published(lake: Lake, tmp_pat
         (SYMBOL, DT, {"session_start": "25:00"}, "session_start is '25:00', not a time"),
         (SYMBOL, DT, {"session_tz": "Mars/Base"}, "unknown time zone 'Mars/Base'"),
         (SYMBOL, DT, {**SESSION, "hud_max_ticks": 10**9}, "hud_max_ticks must be 0..100000"),
+        (SYMBOL, DT, {"hud_max_ticks": 19}, "hud_max_ticks is 19, not a whole number >= 20"),
+        (SYMBOL, DT, {"calibration_mode": "future"}, "not one of same_day, prior"),
+        (SYMBOL, DT, {"calibration_lookback_sessions": 0}, "from 1 to 1000"),
         (SYMBOL, DT, {"session_start": "15:00"}, "no record of the session"),
     ],
 )

@@ -67,6 +67,9 @@ def test_every_table_column_key_and_rule_is_in_tables_md(contract: Contract):
         assert f"`{column}`" in next(li for li in text.splitlines() if li.startswith("- Key:"))
     for rule in contract.properties.get("rules", []):
         assert f"- `{rule['name']}`: `{words(rule['expression'])}`" in words(text)
+    for link in ("same_windows_as", "windows_from"):
+        if link in contract.properties:
+            assert f"`{contract.properties[link]['table']}`" in text
 
 
 def test_tables_md_has_no_table_that_is_not_there():

@@ -89,7 +89,6 @@
             'vars': vars,
             'nodes': lake_nodes(),
             'selected': selected_resources,
-            'project_dir': flags.PROJECT_DIR | string,
         }) %}
         {% for node in graph.nodes.values() if node.resource_type == 'model' %}
             {% set relation = api.Relation.create(

@@ -3,8 +3,7 @@
 {% macro seed_rows(name) -%}
     {%- set rows = [] -%}
     {%- if execute -%}
-        {%- set seed = graph.nodes['seed.' ~ project_name ~ '.' ~ name] -%}
-        {%- set path = (seed.root_path ~ '/' ~ seed.original_file_path) | replace("'", "''") -%}
+        {%- set path = lake_call('lake_seed_path', name) | replace("'", "''") -%}
         {%- for row in run_query("select * from read_csv('" ~ path ~ "', header = true)").rows -%}
             {%- do rows.append(row.dict()) -%}
         {%- endfor -%}

@@ -30,3 +30,8 @@
 {% macro session_value(name) -%}
     {{ return(lake_call('lake_parameter', name) if in_lake_run() else none) }}
 {%- endmacro %}
+
+{#- Whether a model's table was built in this run or is published; else its view is an empty stub. -#}
+{% macro is_there(relation) -%}
+    {{ return(lake_call('lake_is_there', relation.identifier)) }}
+{%- endmacro %}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -42,7 +43,9 @@ def build(
     if overwrite:
         variables["overwrite"] = True
     tables = build_day(Lake.from_option(lake_path), symbol, dt, variables, select)
-    Console().print(build_summary(f"{symbol} {dt}", tables))
+    # A pipe has no width of its own, and a name cut short cannot be searched for.
+    console = Console() if sys.stdout.isatty() else Console(width=100)
+    console.print(build_summary(f"{symbol} {dt}", tables))
 
 
 def _parse_var(text: str) -> tuple[str, Any]:
