@@ -264,6 +264,14 @@ def fill_up(x: OptionMarket, option: int) -> None:
 
 
 @compiled
+def _is_before(side: int, order: Any, other: Any) -> bool:
+    """Return whether an order trades before another of its side: better priced, or older."""
+    if order.level != other.level:
+        return _is_through(side, order.level, other.level)
+    return order.order_id < other.order_id  # type: ignore[no-any-return]
+
+
+@compiled
 def _best(x: OptionMarket, option: int, side: int) -> int:
     """Return the slot of the order first in line on a side, NOTHING if the side is empty."""
     best = NOTHING
@@ -272,11 +280,7 @@ def _best(x: OptionMarket, option: int, side: int) -> int:
         order = x.orders[slot]
         if order.size == 0:
             continue
-        if (
-            best == NOTHING
-            or _is_through(side, order.level, x.orders[best].level)
-            or (order.level == x.orders[best].level and order.order_id < x.orders[best].order_id)
-        ):
+        if best == NOTHING or _is_before(side, order, x.orders[best]):
             best = slot
     return best
 
@@ -351,7 +355,7 @@ def uncross(x: OptionMarket, option: int) -> None:
     s = x.state[0]
     bid = _best(x, option, BUY)
     ask = _best(x, option, SELL)
-    if bid == NOTHING or ask == NOTHING or x.orders[ask].level > x.orders[bid].level:
+    if NOTHING in (bid, ask) or x.orders[ask].level > x.orders[bid].level:
         return
     packet(x)
     s.instrument_id = x.options[option].instrument_id

@@ -182,7 +182,8 @@ def _requote(x: OptionMarket, option: int) -> None:
         o.status = OPEN
     before = o.ask
     quote(x, option, s.now)
-    if new or o.ask >= before:
+    rises = o.ask == NOTHING or (before != NOTHING and o.ask >= before)
+    if rises:  # the offers make way before the bids follow, so that the two never cross
         align_side(x, option, SELL)
         align_side(x, option, BUY)
     else:
@@ -245,12 +246,12 @@ def _others_act(x: OptionMarket) -> None:
 
 @compiled
 def _any_open(x: OptionMarket) -> int:
-    """Return an option with an offer, at random; NOTHING if none was found."""
+    """Return an option with a quote, at random; NOTHING if none was found."""
     s = x.state[0]
     for _ in range(64):
         option = below(s, s.options)
         o = x.options[option]
-        if o.status == OPEN and o.ask != NOTHING:
+        if o.status == OPEN and (o.bid != NOTHING or o.ask != NOTHING):
             return option
     return NOTHING
 
@@ -260,7 +261,9 @@ def _rest(x: OptionMarket, option: int) -> None:
     """Add, cancel or modify an order behind the touch, or change the size of the maker's."""
     s = x.state[0]
     o = x.options[option]
-    side = BUY if uniform(s) < 0.5 and o.bid != NOTHING else SELL
+    side = BUY if uniform(s) < 0.5 else SELL
+    if (o.bid if side == BUY else o.ask) == NOTHING:
+        side = 1 - side
     place = below(s, s.depth)
     slot = place_of(x, option, side, place)
     order = x.orders[slot]
@@ -285,7 +288,7 @@ def _cross(x: OptionMarket, option: int) -> None:
     o = x.options[option]
     slot = place_of(x, option, BUY, s.depth - 1)
     order = x.orders[slot]
-    if o.bid == NOTHING:
+    if NOTHING in (o.bid, o.ask):
         return
     level = o.ask + below(s, 3)
     if order.size == 0:
@@ -327,16 +330,17 @@ def _tend_incident(x: OptionMarket) -> None:
     kind = s.incidents % 3
     if s.incident == NOTHING:
         option = _any_open(x)
-        if option == NOTHING or x.options[option].bid == NOTHING:
+        if option == NOTHING:
             return
         if kind == 0:
             clear(x, option, uniform(s) < 0.5)
             _call_back(x, option)
             _await_incident(x)
             return
-        s.incident = option
-        s.incident_at = s.now + 20_000_000 + int(exponential(s, 400_000_000.0))
         _cross(x, option)
+        if x.options[option].status == CROSSED:
+            s.incident = option
+            s.incident_at = s.now + 20_000_000 + int(exponential(s, 400_000_000.0))
         return
     option = s.incident
     s.incident = NOTHING

@@ -13,6 +13,7 @@ from ingest.sample.smile import RISK_FREE_RATE, YEAR_NS, black76
 from spymaster.products import PRICE_SCALE
 
 _TICK: Final = OPTION_TICK_INT / PRICE_SCALE
+_LEAST_TWO_SIDED: Final = 1.25 * _TICK
 _LEAST_LAG: Final = _TICK / 4.0
 _DEVIATION_LAG: Final = 0.004
 _INTRINSIC_LAG: Final = 0.1
@@ -41,7 +42,10 @@ def quote(x: OptionMarket, option: int, time: int) -> None:
     intrinsic = discount * max(away, 0.0)
     outer = max(value - intrinsic, 0.0)
     width = 1 + int(0.25 * math.sqrt(outer / _TICK) + 0.15 * math.sqrt(intrinsic / _TICK))
-    _centre(x, option, 2.0 * value / _TICK, width)
+    if intrinsic > 0.0 and outer < _LEAST_TWO_SIDED:
+        _bid_only(x, option, value)
+    else:
+        _centre(x, option, 2.0 * value / _TICK, width)
     lag = max(_LEAST_LAG, _DEVIATION_LAG * slope * deviation)
     if intrinsic > 0.0:
         lag = max(lag, _INTRINSIC_LAG * width * _TICK)
@@ -68,6 +72,18 @@ def _centre(x: OptionMarket, option: int, half_ticks: float, width: int) -> None
     o.width = min(width, both - 2)
     o.bid = (both - o.width) // 2
     o.ask = o.bid + o.width
+
+
+@compiled
+def _bid_only(x: OptionMarket, option: int, value: float) -> None:
+    """Leave an option without offer that is worth its intrinsic value and hardly more.
+
+    A mid of whole half ticks could tell nothing of its volatility.
+    """
+    o = x.options[option]
+    o.width = 2
+    o.bid = max(int(value / _TICK) - 1, 1)
+    o.ask = NOTHING
 
 
 @compiled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Final
@@ -59,7 +58,7 @@ def write_truth(path: Path, market: MarketConfig, chain: Chain) -> None:
     part = path.with_name(path.name + ".part")
     try:
         pq.write_table(table, part, compression="zstd")
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
