@@ -79,13 +79,15 @@ STATE: Final = np.dtype(
         ("path_end", "i8"),
         ("touched", "i8"),
         ("live", "i8"),
+        ("others", "i8"),
     ]
 )
 """The first thirteen are what the exchange's functions that write records use.
 
 `budget`: messages still to come. `due`: whether quotes may be out of date. `patience`: how much
 further than usual a quote may lag behind. `crossed`: options with a crossed book. `incident`: the
-option of the present incident. `live`: orders that rest in all books.
+option of the present incident. `live`: orders that rest in all books. `others`: messages so far of
+all who are not market makers.
 """
 
 OPTION: Final = np.dtype(
@@ -200,9 +202,12 @@ def revise(x: OptionMarket, option: int, side: int, slot: int, level: int, size:
 @compiled
 def behind(x: OptionMarket, option: int, side: int, place: int) -> int:
     """Return a level for an order of a place: deeper places lie further behind the touch."""
+    s = x.state[0]
     o = x.options[option]
-    touch = o.bid if side == BUY else o.ask
-    away = int(exponential(x.state[0], o.width * (0.4 + 0.35 * place))) if place > 0 else 0
+    touch = int(o.bid if side == BUY else o.ask)
+    away = 0
+    if place > 0 and uniform(s) < 0.85:
+        away = 1 + int(0.5 * o.width + exponential(s, o.width * (0.4 + 0.35 * place)))
     return max(touch - away, 1) if side == BUY else touch + away
 
 

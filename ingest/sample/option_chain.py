@@ -60,7 +60,7 @@ class OptionConfig:
 
     `strikes` an expiry (a call and a put at each), `expiries` from the one on the file's day on
     (the last of two or more is the quarterly), `depth` orders a side of each book at most,
-    `messages` in the option file (None: as many as such minutes have in a day of 32 million for
+    `messages` in the option file (None: as many as such minutes have in a day of 13 million for
     the usual 61 strikes and 3 expiries). UserError if it is too small or too large.
 
     >>> OptionConfig().strikes
@@ -170,7 +170,8 @@ class Chain:
     @property
     def symbols(self) -> dict[str, int]:
         """The instrument ids of the option file by raw symbol."""
-        return {listed.symbol: listed.instrument_id for listed in (*self.options, *self.spreads)}
+        options = {option.symbol: option.instrument_id for option in self.options}
+        return options | {spread.symbol: spread.instrument_id for spread in self.spreads}
 
 
 def new_chain(market: MarketConfig, config: OptionConfig, schedule: Schedule) -> Chain:

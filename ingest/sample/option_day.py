@@ -21,7 +21,6 @@ from ingest.sample.option_chain import (
     OPTION_TICK_INT,
     Chain,
     OptionConfig,
-    Spread,
     new_chain,
 )
 from ingest.sample.option_definitions import option_parents, write_definitions
@@ -31,7 +30,7 @@ from ingest.sample.option_truth import write_truth
 from spymaster.errors import UserError
 from spymaster.products import PRICE_SCALE
 
-FULL_DAY_OPTION_MESSAGES: Final = 32_000_000
+FULL_DAY_OPTION_MESSAGES: Final = 13_000_000
 MIN_OPTION_CHUNK_RECORDS: Final = 4 * STEP_ROOM
 _USUAL_OPTIONS: Final = OptionConfig().options
 _SEED_OF_OPTIONS: Final = 0x5851F42D4C957F2D
@@ -66,7 +65,7 @@ def option_messages(market: MarketConfig, config: OptionConfig) -> int:
         return config.messages
     schedule = schedule_of(market)
     day = schedule_of(MarketConfig(dt=market.dt, full_day=True))
-    share = schedule.left[0] / day.activity[day.phase == CONTINUOUS].sum()
+    share = float(schedule.left[0] / day.activity[day.phase == CONTINUOUS].sum())
     natural = FULL_DAY_OPTION_MESSAGES * share * config.options / _USUAL_OPTIONS
     return 2 * snapshot + round(natural)
 
@@ -136,19 +135,18 @@ def _new_market(
 
 def _list_options(options: npt.NDArray[Any], market: MarketConfig, chain: Chain) -> None:
     """Fill in the instruments; a spread is one of fixed value that ends with its legs."""
-    rows = options[0]["options"]
-    listings = (*chain.options, *chain.spreads)
+    listings = [(option, option.instrument_id, 0) for option in chain.options]
+    listings += [(s.legs[0], s.instrument_id, s.value_ticks) for s in chain.spreads]
     options["state"]["options"] = len(listings)
-    for row, listed in zip(rows, listings, strict=False):
-        is_spread = isinstance(listed, Spread)
-        option = listed.legs[0] if is_spread else listed
-        row["instrument_id"] = listed.instrument_id
+    rows = options[0]["options"]
+    for row, (option, instrument_id, fixed) in zip(rows, listings, strict=False):
+        row["instrument_id"] = instrument_id
         row["expiration"] = option.expiry.expiration_ns
         row["listed"] = option.listed_ns or market.midnight_ns
         row["strike"] = option.strike_int / PRICE_SCALE
         row["volatility"] = option.volatility
         row["call"] = option.right == CALL
-        row["fixed"] = listed.value_ticks if is_spread else 0
+        row["fixed"] = fixed
         if option.listed_ns is not None:
             row["low"], row["high"], row["until"] = -np.inf, np.inf, option.listed_ns
 

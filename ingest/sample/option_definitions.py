@@ -36,6 +36,14 @@ _UNDEF_I32: Final = 2**31 - 1
 _UNDEF_U16: Final = 2**16 - 1
 _UNDEF_U8: Final = 2**8 - 1
 _UNDEF_I8: Final = 2**7 - 1
+_UNDEFINED_PRICES: Final = (
+    "max_price_variation",
+    "price_ratio",
+    "strike_price",
+    "leg_price",
+    "leg_delta",
+    "min_price_increment_amount",
+)
 _DUPLICATE_EVERY: Final = 9
 _SENT_ON: Final = time(11, 1)
 
@@ -111,8 +119,6 @@ def _times(market: MarketConfig, ts_recv: int | None = None) -> Fields:
 
 def _common(market: MarketConfig, chain: Chain, symbol: str, instrument_id: int) -> Fields:
     """Return what all definitions of the exchange share, undefined values included."""
-    undefined_prices = ("max_price_variation", "price_ratio", "strike_price", "leg_price")
-    undefined_prices += ("leg_delta", "min_price_increment_amount")
     return {
         "length": DEFINITION.itemsize // 4,
         "rtype": int(RType.INSTRUMENT_DEF),
@@ -121,7 +127,7 @@ def _common(market: MarketConfig, chain: Chain, symbol: str, instrument_id: int)
         "raw_instrument_id": instrument_id,
         "raw_symbol": symbol.encode(),
         **_times(market),
-        **dict.fromkeys(undefined_prices, int(UNDEF_PRICE)),
+        **dict.fromkeys(_UNDEFINED_PRICES, int(UNDEF_PRICE)),
         "display_factor": PRICE_SCALE // 100,
         "activation": market.midnight_ns - 200 * 86_400 * SECOND_NS,
         "high_limit_price": 99_999 * PRICE_SCALE,

@@ -48,6 +48,7 @@ STEP_ROOM: Final = MAX_CROSSED * MAX_EVENT_RECORDS + 6 * MAX_DEPTH
 """Records that one turn of `run` writes at most: every crossed book matched, or one refilled."""
 
 _MAX_PATIENCE: Final = 200.0
+_LEAST_SHARE_OF_OTHERS: Final = 0.15
 
 
 @compiled
@@ -134,7 +135,16 @@ def _ahead(x: OptionMarket) -> float:
 def _allowance(x: OptionMarket) -> float:
     """Return how far quotes may run ahead of the message count: a burst of the whole market."""
     s = x.state[0]
-    return max(0.01 * s.messages, 4.0 * s.options)  # type: ignore[no-any-return]
+    burst = max(0.01 * s.messages, 4.0 * s.options)
+    return min(burst, 0.5 * (s.messages - _expected(x, s.step_end)))  # type: ignore[no-any-return]
+
+
+@compiled
+def _left_to_others(x: OptionMarket) -> float:
+    """Return the messages that the rest of the market still has in this step."""
+    s = x.state[0]
+    due = _LEAST_SHARE_OF_OTHERS * (_expected(x, s.step_end) - s.snapshot) - s.others
+    return min(max(-_ahead(x), due), s.budget)  # type: ignore[no-any-return]
 
 
 @compiled
@@ -224,13 +234,14 @@ def _call_back(x: OptionMarket, option: int) -> None:
 def _others_act(x: OptionMarket) -> None:
     """Do one thing of the rest of the market at a random option, until the step's share is out."""
     s = x.state[0]
-    left = -_ahead(x)
+    left = _left_to_others(x)
     option = _any_open(x) if left >= 1.0 else NOTHING
     if option == NOTHING:
         s.task = STEP
         return
     gap = exponential(s, (s.step_end - s.now) / left)
     s.now = min(s.now + 1 + int(gap), s.step_end - 1)
+    before = s.budget
     pick = uniform(s)
     single_only = s.budget < 2 * s.depth + MAX_EVENT_RECORDS or left < 8.0
     if pick < 0.02 and s.phase == CONTINUOUS and not single_only:
@@ -242,6 +253,7 @@ def _others_act(x: OptionMarket) -> None:
         _cross(x, option)
     else:
         _rest(x, option)
+    s.others += before - s.budget
 
 
 @compiled

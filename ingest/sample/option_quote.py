@@ -16,7 +16,7 @@ _TICK: Final = OPTION_TICK_INT / PRICE_SCALE
 _LEAST_TWO_SIDED: Final = 1.25 * _TICK
 _LEAST_LAG: Final = _TICK / 4.0
 _DEVIATION_LAG: Final = 0.004
-_INTRINSIC_LAG: Final = 0.1
+_INTRINSIC_LAG: Final = 0.45
 _LONGEST_QUOTE_NS: Final = 30_000_000_000
 _FIXED_WIDTH: Final = 6
 
@@ -26,7 +26,8 @@ def quote(x: OptionMarket, option: int, time: int) -> None:
     """Set an option's touch and width around its value at `time`, and how long they are good.
 
     A quote lags its value by at most a quarter tick, or by what changes the implied deviation by
-    0.4 %: a smaller lag could not be seen in ticks, a larger one would be seen in the gamma.
+    0.4 %: a smaller lag could not be seen in ticks, a larger one would be seen in the gamma. In
+    the money, where no volatility is taken from, the value may wander in the spread.
     """
     s = x.state[0]
     o = x.options[option]
