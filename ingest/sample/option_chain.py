@@ -30,6 +30,8 @@ _OTHERS: Final = 4
 _NEXT_QUARTER: Final = {"H": "M", "M": "U", "U": "Z", "Z": "H"}
 _FIRST_ID: Final = 42_000_000
 _IDS: Final = 90_001
+_ID_STRIDE: Final = 7_919
+_SHIFT_A_DAY: Final = 37
 
 
 @dataclass(frozen=True)
@@ -319,9 +321,10 @@ def _close_ns(day: date, close: time) -> int:
 
 
 def _instrument_ids(market: MarketConfig, count: int) -> Iterator[int]:
-    """Yield ids in no order of strike; another day gives the same ids to other options."""
+    """Yield ids in no order of strike; the next day most of them belong to other options."""
     for place in range(count):
-        yield _FIRST_ID + (place * 7_919 + market.dt.toordinal() * 104_729) % _IDS
+        shifted = place + _SHIFT_A_DAY * market.dt.toordinal()
+        yield _FIRST_ID + shifted * _ID_STRIDE % _IDS
 
 
 def chance(*what: object) -> float:
