@@ -22,6 +22,7 @@ array([5995., 6000., 6005.])
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -263,7 +264,7 @@ def _occurrence(strike: IntArray, expiration: IntArray, call: Any) -> IntArray:
     """Return 0 for the first option of a strike, expiration and right, 1 for the second, and so on."""
     order = np.lexsort((call, expiration, strike))
     seen = np.zeros(strike.size, np.int64)
-    for before, here in zip(order[:-1], order[1:], strict=True):
+    for before, here in pairwise(order):
         same = (
             strike[before] == strike[here]
             and expiration[before] == expiration[here]

@@ -12,7 +12,8 @@ Formulas: black76.py.
 
 >>> with duckdb.connect() as connection:
 ...     register(connection)
-...     connection.sql("select round(black76_iv(6003.25, 6005, 0.00074, 7.6356, 0.045, 'C'), 6)").fetchone()
+...     iv = "black76_iv(6003.25, 6005, 0.00074, 7.6356, 0.045, 'C')"
+...     connection.sql(f"select round({iv}, 6)").fetchone()
 (0.130176,)
 """
 
@@ -71,7 +72,9 @@ def _vectorised(kernel: Callable[..., None]) -> Callable[..., Any]:
 
 def _floats(column: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return a column of doubles as an array, NULL as NaN; a copy, as kernels know one type."""
-    array = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    array = (
+        column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    )
     return np.array(array, np.float64)
 
 

@@ -2,7 +2,8 @@
 
 The net gamma at another price F' is, but for factors that are positive at every F',
 
-    N(y) = sum of w·exp(-d1²/2),  d1 = (y - ln K)/s + s/2,  y = ln F',  w = D·multiplier·(OI_call - OI_put)/s
+    N(y) = sum of w·exp(-d1²/2),  y = ln F',  d1 = (y - ln K)/s + s/2,
+    w = D·multiplier·(OI_call - OI_put)/s
 
 Only its sign matters, and near expiration all of its terms underflow between two strikes, so the sum is
 taken relative to its largest exponential. The search goes outward from F in rings of `step` points on

@@ -187,7 +187,11 @@ def test_every_price_between_its_bounds_is_solved(log_forward, log_strike, share
     forward, strike = 10.0**log_forward, 10.0**log_strike
     price = share * min(forward, strike)
     s = black76.total_vol(price, forward, strike, is_call)
-    if is_call == (forward < strike) and 1e-9 < share < 1 - 1e-9 and abs(log_forward - log_strike) < 15:
+    if (
+        is_call == (forward < strike)
+        and 1e-9 < share < 1 - 1e-9
+        and abs(log_forward - log_strike) < 15
+    ):
         assert black76.undiscounted_price(forward, strike, s, is_call) == (
             pytest.approx(price, rel=1e-9)
         )
