@@ -31,9 +31,21 @@ from spymaster.lake import (
     publish,
     read_manifest,
 )
-from spymaster.run_parameters import ENGINE_PARAMETERS, OWN_TO_A_DAY, boolean, run_parameters
+from spymaster.products import product_of_contract
+from spymaster.run_parameters import (
+    ENGINE_PARAMETERS,
+    OWN_TO_A_DAY,
+    boolean,
+    gex_parameters,
+    run_parameters,
+)
 
 Json = dict[str, Any]
+OPTION_MBO = "bronze.future_option_mbo.mbo"
+_SCHEMAS = {
+    "bronze.shared.instrument_definitions": "definition",
+    "bronze.future_option.statistics": "statistics",
+}
 
 
 @dataclass
@@ -46,6 +58,7 @@ class Node:
     language: str  # sql or python
     checksum: str  # of its file and of the macros and seeds that it uses
     scratch: bool
+    options: bool  # of the options: skipped on a day without them
     vars: list[str]  # parameters that it reads
     prior_sessions_of: (
         str | None
@@ -116,17 +129,43 @@ class DbtSession:
 
     def ref(self, key: str) -> PartitionRef:
         """Return this run's partition of a table."""
-        return partition_ref(self.lake, key, self.symbol, self.dt)
+        of_root = load_contract(key).properties.get("partition_symbol") == "root"
+        symbol = product_of_contract(self.symbol).root if of_root else self.symbol
+        return partition_ref(self.lake, key, symbol, self.dt)
+
+    @property
+    def has_options(self) -> bool:
+        """Whether the lake has the records of this day's options on the contract."""
+        return is_partition_complete(self.ref(OPTION_MBO))
+
+    def _is_skipped(self, node: Node) -> bool:
+        return node.options and not self.has_options
 
     @property
     def engine_parameters(self) -> Json:
         """Keyword arguments of spymaster_udf's BookParams."""
         return {name: self.parameters[name] for name in ENGINE_PARAMETERS}
 
+    @property
+    def quote_parameters(self) -> Json:
+        """Keyword arguments of spymaster_udf's OptionQuotes."""
+        names = ("session_start_ns", "session_end_ns", "max_anomaly_share")
+        return {name: self.parameters[name] for name in names}
+
+    @property
+    def gex_parameters(self) -> Json:
+        """Keyword arguments of spymaster_udf's GexParams."""
+        return gex_parameters(self.parameters, self.dt)
+
     # -- before the models ------------------------------------------------------------------------
 
     def state(self, node: Node) -> str | None:
-        """Return None if the node's partition is complete and fresh, else why it must be built."""
+        """Return None if the node's partition is complete and fresh, else why it must be built.
+
+        None, too, for a table of options on a day without them.
+        """
+        if self._is_skipped(node):
+            return None
         if node.scratch:
             children = [n for n in self.nodes.values() if node.unique_id in n.parents]
             needed = [n.name for n in children if n.unique_id in self.selected and self.state(n)]
@@ -152,7 +191,7 @@ class DbtSession:
         for parent in (self.nodes[p] for p in node.parents):
             if parent.scratch:
                 yield from self._published_parents(parent)
-            else:
+            elif not self._is_skipped(parent):
                 yield parent
 
     def _source_keys(self, node: Node) -> list[str]:
@@ -223,11 +262,12 @@ class DbtSession:
     def require_sources(self) -> None:
         """Raise UserError if a bronze partition that a selected model reads is not there."""
         for node in self._selected_nodes():
-            for key in self._source_keys(node):
+            for key in [] if self._is_skipped(node) else self._source_keys(node):
                 if not is_partition_complete(self.ref(key)):
+                    schema = _SCHEMAS.get(key, "mbo")
                     raise UserError(
                         f"no bronze data: {self.ref(key)} is not in the lake {self.lake.root}; "
-                        f"run: spymaster ingest PATH"
+                        f"download the day's schema {schema} and run: spymaster ingest PATH"
                     )
 
     def require_parents(self) -> None:
@@ -235,6 +275,7 @@ class DbtSession:
         for node in self._selected_nodes():
             for parent in (self.nodes[p] for p in node.parents):
                 there = not parent.scratch and is_partition_complete(self.ref(parent.key))
+                there = there or self._is_skipped(parent) or self._is_skipped(node)
                 if parent.unique_id not in self.selected and not there:
                     raise UserError(
                         f"{node.name} reads {parent.name}, which is not in the lake for "
@@ -251,7 +292,10 @@ class DbtSession:
         node = self.nodes[unique_id]
         reason = self.state(node)
         if reason is None:
-            return {"action": "skip"}
+            why = "complete and fresh, skipped"
+            if self._is_skipped(node):
+                why = f"no options on {self.symbol} on {self.dt}, skipped"
+            return {"action": "skip", "reason": why}
         for parent in (self.nodes[p] for p in node.parents):
             if parent.scratch and parent.unique_id not in self.built:
                 raise UserError(f"{node.name} reads {parent.name}: select +{node.name}")
@@ -273,7 +317,8 @@ class DbtSession:
         if unique_id in self.failed:
             raise UserError(self.failed[unique_id])
         if unique_id not in self._begun:
-            files = [] if node.scratch else [self.ref(node.key).data_path]
+            skipped = node.scratch or self._is_skipped(node)
+            files = [] if skipped else [self.ref(node.key).data_path]
         else:
             built = self.built.setdefault(
                 unique_id, Built([self.staging / node.name / "part-0.parquet"], 0.0)

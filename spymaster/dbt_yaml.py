@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,46 @@ _WINDOW_LINKS = {
     "same_windows_as": "{}_has_the_windows_of_{}",
     "windows_from": "{}_agrees_with_{}",
 }
-BOOK_ENGINE_TABLES = ("book_snapshot_1s", "wall_surface_1s", "radar_zone_flow_1s")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Python model that computes rows of several tables in one pass."""
+
+    name: str
+    description: str
+    tables: tuple[str, ...]
+    left_to_sql: Callable[[str], bool] = lambda column: False
+    """Which of the tables' columns it does not compute."""
+
+
+_GEX_SQL = re.compile(
+    r"d[123]_.*|gex|gex_abs|gex_imbalance_ratio|underlying.*|spot_.*|rel_ticks|strike_points"
+)
+
+ENGINES = (
+    Engine(
+        "book_engine",
+        "The book engine's one pass over the future's day.",
+        tuple(
+            f"silver.future_mbo.{t}"
+            for t in ("book_snapshot_1s", "wall_surface_1s", "radar_zone_flow_1s")
+        ),
+    ),
+    Engine(
+        "option_quotes",
+        "One pass over the records of all options on the contract, instrument by instrument.",
+        ("silver.future_option_mbo.option_quote_1s",),
+    ),
+    Engine(
+        "gex_engine",
+        "Volatility and gamma exposure of every window.",
+        ("silver.future_option_mbo.gex_surface_1s", "gold.hud.gex_levels_1s"),
+        lambda column: _GEX_SQL.fullmatch(column) is not None,
+    ),
+)
 _TABLE_NAME = Field("table_name", "The table that a row belongs to.", "VARCHAR", False, {})
+_SQL_WORDS = ("right",)  # names that SQL wants quoted
 _HEADER = "# Made from dbt_project/contracts by `spymaster contracts generate`; do not edit.\n"
 
 
@@ -36,9 +77,12 @@ def generated_yaml() -> dict[Path, str]:
         text = _HEADER + yaml.safe_dump(document, sort_keys=False, width=100)
         folder = models / layer / product_type
         files[folder / f"{layer}_{product_type}.yml"] = text
-    engine = {"version": 2, "models": [_book_engine()]}
-    text = _HEADER + yaml.safe_dump(engine, sort_keys=False, width=100)
-    files[models / "silver" / "future_mbo" / "book_engine.yml"] = text
+    for engine in ENGINES:
+        text = _HEADER + yaml.safe_dump(
+            {"version": 2, "models": [_engine_model(engine)]}, sort_keys=False, width=100
+        )
+        folder = models.joinpath(*engine.tables[0].split(".")[:2])
+        files[folder / f"{engine.name}.yml"] = text
     return files
 
 
@@ -52,16 +96,17 @@ def model_name(key: str) -> str:
     return f"{product_type}__{table}" if layer == "bronze" else table
 
 
-def _book_engine() -> dict[str, Any]:
-    """One pass makes the rows of three tables: its columns are all of theirs."""
+def _engine_model(engine: Engine) -> dict[str, Any]:
+    """One pass makes the rows of several tables: its columns are all of theirs that it computes."""
     columns = {"table_name": _column(_TABLE_NAME)}
-    for table in BOOK_ENGINE_TABLES:
-        for field in load_contract(f"silver.future_mbo.{table}").fields:
-            columns.setdefault(field.name, _column(field))
+    for key in engine.tables:
+        for field in load_contract(key).fields:
+            if not engine.left_to_sql(field.name):
+                columns.setdefault(field.name, _column(field))
     return {
-        "name": "book_engine",
-        "description": "The rows of the book engine's one pass over the day, of three tables, tagged "
-        "with their table's name. A scratch table of the run, never published.",
+        "name": engine.name,
+        "description": f"{engine.description} Rows are tagged with their table's name. A scratch "
+        "table of the run, never published.",
         "columns": list(columns.values()),
     }
 
@@ -86,7 +131,16 @@ def _built(contract: Contract) -> dict[str, Any]:
 
 
 def _column(field: Field) -> dict[str, Any]:
-    return {"name": field.name, "data_type": field.duckdb_type.lower(), "description": field.doc}
+    column: dict[str, Any] = {
+        "name": field.name,
+        "data_type": field.duckdb_type.lower(),
+        "description": field.doc,
+    }
+    return {**column, "quote": True} if field.name in _SQL_WORDS else column
+
+
+def _in_sql(name: str) -> str:
+    return f'"{name}"' if name in _SQL_WORDS else name
 
 
 def _data_tests(contract: Contract) -> list[dict[str, Any]]:
@@ -110,7 +164,7 @@ def _test(kind: str, name: str, **arguments: Any) -> dict[str, Any]:
 
 
 def _field_rules(field: Field) -> list[dict[str, str]]:
-    name, properties = field.name, field.properties
+    name, properties = _in_sql(field.name), field.properties
     conditions = []
     if not field.nullable:
         conditions.append(("not_null", f"{name} is not null"))
@@ -123,4 +177,4 @@ def _field_rules(field: Field) -> list[dict[str, str]]:
     if "accepted_values" in properties:
         values = ", ".join(f"'{value}'" for value in properties["accepted_values"])
         conditions.append(("accepted_values", f"{name} in ({values})"))
-    return [{"name": f"{name}_{kind}", "expression": text} for kind, text in conditions]
+    return [{"name": f"{field.name}_{kind}", "expression": text} for kind, text in conditions]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 from spymaster.errors import UserError
-from spymaster.products import product_of_contract
+from spymaster.products import PRICE_SCALE, product_of_contract
 from spymaster.sessions import session_of
 
 Json = dict[str, Any]
@@ -23,6 +23,8 @@ OWN_TO_A_DAY: Final = ("session_start_ns", "session_end_ns", "max_anomaly_share"
 CALIBRATION_MODES: Final = ("same_day", "prior")
 BAND_REACH_TICKS: Final = 20  # the radar's zone and the physics bands
 MAX_LOOKBACK_SESSIONS: Final = 1_000
+MAX_DAYS_TO_EXPIRATION: Final = 10_000
+MAX_STRIKES_A_SIDE: Final = 1_000
 
 
 def run_parameters(symbol: str, dt: str, given: Json) -> Json:
@@ -30,7 +32,8 @@ def run_parameters(symbol: str, dt: str, given: Json) -> Json:
 
     >>> run_parameters("ESH6", "2026-01-06", {
     ...     "hud_max_ticks": 200, "rest_ns": 0, "assume_valid": False, "max_anomaly_share": 0.001,
-    ...     "calibration_mode": "same_day", "calibration_lookback_sessions": 5})["tick_int"]
+    ...     "calibration_mode": "same_day", "calibration_lookback_sessions": 5, "gex_max_dte": 0,
+    ...     "gex_strike_step": 5, "gex_strike_count": 12, "risk_free_rate": 0.04})["tick_int"]
     250000000
     """
     product = product_of_contract(symbol)
@@ -53,6 +56,29 @@ def run_parameters(symbol: str, dt: str, given: Json) -> Json:
         "calibration_lookback_sessions": _integer(
             given, "calibration_lookback_sessions", at_least=1, at_most=MAX_LOOKBACK_SESSIONS
         ),
+        "gex_max_dte": _integer(given, "gex_max_dte", at_least=-1, at_most=MAX_DAYS_TO_EXPIRATION),
+        "gex_strike_step": _number(given, "gex_strike_step", above=0, at_most=1e6),
+        "gex_strike_count": _integer(given, "gex_strike_count", at_most=MAX_STRIKES_A_SIDE),
+        "risk_free_rate": _number(given, "risk_free_rate", above=-1, at_most=1),
+    }
+
+
+def gex_parameters(parameters: Json, dt: str) -> Json:
+    """Return the keywords of spymaster_udf's GexParams; a day of expiration is New York's.
+
+    >>> gex_parameters({"gex_max_dte": -1, "gex_strike_step": 5, "gex_strike_count": 12,
+    ...                 "risk_free_rate": 0.04}, "2026-01-06")["expiration_before_ns"] is None
+    True
+    """
+    before = None
+    if parameters["gex_max_dte"] >= 0:
+        last = date.fromisoformat(dt) + timedelta(days=parameters["gex_max_dte"])
+        before = session_of(last, "00:00", "24:00", "America/New_York").end_ns
+    return {
+        "expiration_before_ns": before,
+        "grid_step_int": round(parameters["gex_strike_step"] * PRICE_SCALE),
+        "grid_count": parameters["gex_strike_count"],
+        "rate": float(parameters["risk_free_rate"]),
     }
 
 
@@ -79,6 +105,15 @@ def _share(given: Json, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise UserError(f"the var {name} is {value!r}, not a share between 0 and 1")
     return float(value)
+
+
+def _number(given: Json, name: str, above: float, at_most: float) -> float:
+    value = given.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(f"the var {name} is {value!r}, not a number")
+    if not above < value <= at_most:
+        raise UserError(f"the var {name} is {value!r}, not above {above:g} and up to {at_most:g}")
+    return value
 
 
 def _one_of(given: Json, name: str, choices: tuple[str, ...]) -> str:

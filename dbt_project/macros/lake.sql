@@ -56,6 +56,7 @@
                 'macros': node.depends_on.macros,
                 'seed_checksums': seed_checksums,
                 'scratch': meta.get('scratch', false),
+                'options': meta.get('options', false),
                 'vars': meta.get('vars', []),
                 'prior_sessions_of': meta.get('prior_sessions_of'),
                 'parents': parents,
@@ -78,7 +79,8 @@
         {% set vars = {} %}
         {% for name in [
             'session_start', 'session_end', 'session_tz', 'hud_max_ticks', 'rest_ns', 'assume_valid',
-            'max_anomaly_share', 'calibration_mode', 'calibration_lookback_sessions', 'overwrite',
+            'max_anomaly_share', 'calibration_mode', 'calibration_lookback_sessions', 'gex_max_dte',
+            'gex_strike_step', 'gex_strike_count', 'risk_free_rate', 'overwrite',
         ] %}
             {% do vars.update({name: var(name)}) %}
         {% endfor %}
@@ -131,7 +133,7 @@
 
     {%- set plan = lake_call('lake_begin', model.unique_id) -%}
     {%- if plan.action == 'skip' -%}
-        {{ log(model.name ~ ": complete and fresh, skipped", info=True) }}
+        {{ log(model.name ~ ": " ~ plan.reason, info=True) }}
         {% call statement('main') %}select 'skipped'{% endcall %}
     {%- elif language == 'sql' -%}
         {{ log(model.name ~ ": " ~ plan.reason, info=True) }}

@@ -5,6 +5,15 @@
     {{ return(session_value('tick_int') or 'null') }}
 {%- endmacro %}
 
+{#- The run's session [start, end), UTC nanoseconds. -#}
+{% macro session_start_ns() -%}
+    {{ return(session_value('session_start_ns') or 'null') }}
+{%- endmacro %}
+
+{% macro session_end_ns() -%}
+    {{ return(session_value('session_end_ns') or 'null') }}
+{%- endmacro %}
+
 {#- The run's session in local time, such as 06:00-16:00 America/New_York. -#}
 {% macro session_window() -%}
     {{ return(session_value('session') or '') }}

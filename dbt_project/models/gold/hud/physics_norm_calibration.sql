@@ -50,7 +50,7 @@ select
     '{{ session_window() }}' as session_window,
     '{{ var("dt") }}' as asof_dt,
     coalesce(quantiles.sample_count, 0) as sample_count,
-    '{{ var("calibration_mode") }}' as mode -- noqa: RF04
+    '{{ var("calibration_mode") }}' as mode
 from metrics
 left join quantiles on metrics.metric_name = quantiles.metric_name
 order by metrics.metric_name

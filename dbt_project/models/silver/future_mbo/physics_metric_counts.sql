@@ -14,6 +14,13 @@ with valid_rows as (
     where window_valid
 ),
 
+-- Of a day without options there is no row.
+valid_gex as (
+    select gex.*
+    from {{ ref('gex_surface_1s') }} as gex
+    where gex.window_start_ts_ns in (select valid_rows.window_start_ts_ns from valid_rows)
+),
+
 counts as (
     {% for metric, says_something in rows_that_say_something.items() %}
         select
@@ -23,8 +30,15 @@ counts as (
         from valid_rows
         where {{ says_something }}
         group by {{ metric }}
-        {{ "union all" if not loop.last }}
+        union all
     {% endfor %}
+    select
+        'gex_abs' as metric_name,
+        gex_abs as metric_value,
+        count(*) as row_count
+    from valid_gex
+    where gex_abs > 0
+    group by gex_abs
 )
 
 select
