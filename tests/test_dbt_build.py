@@ -84,6 +84,7 @@ def test_the_plain_dbt_command_builds_what_the_oracle_says(lake: Lake, sample_fi
     """bronze → book_engine → three tables: every published row is the oracle's, and so is the order."""
     done = dbt_build(lake, {"dt": DT, "symbol": SYMBOL, "hud_max_ticks": 40, **SESSION})
     assert done.returncode == 0, done.stdout
+    assert "gex_surface_1s: no options on ESH6 on 2026-01-06, skipped" in done.stdout
     records = databento.DBNStore.from_bytes(sample_file.read_bytes()).to_ndarray().view(RECORD)
     expected = oracle_book(
         records, tick_int=TICK_INT, session_start_ns=SESSION_START_NS,
