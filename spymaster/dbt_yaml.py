@@ -13,6 +13,12 @@ _WINDOW_LINKS = {
     "same_windows_as": "{}_has_the_windows_of_{}",
     "windows_from": "{}_agrees_with_{}",
 }
+_TEST_TEXTS = {
+    "rules": "Each row obeys every rule of the contract.",
+    "key_rises": "The rows are in the order of their key, and no two share one.",
+    "same_windows_as": "Both tables have the same windows, each with as many rows and the same values.",
+    "windows_from": "Every window is in the other table too, with the same values.",
+}
 BOOK_ENGINE_TABLES = ("book_snapshot_1s", "wall_surface_1s", "radar_zone_flow_1s")
 _TABLE_NAME = Field("table_name", "The table that a row belongs to.", "VARCHAR", False, {})
 _HEADER = "# Made from dbt_project/contracts by `spymaster contracts generate`; do not edit.\n"
@@ -106,7 +112,7 @@ def _data_tests(contract: Contract) -> list[dict[str, Any]]:
 
 
 def _test(kind: str, name: str, **arguments: Any) -> dict[str, Any]:
-    return {kind: {"name": name, "arguments": arguments}}
+    return {kind: {"name": name, "description": _TEST_TEXTS[kind], "arguments": arguments}}
 
 
 def _field_rules(field: Field) -> list[dict[str, str]]:

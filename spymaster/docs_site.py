@@ -33,7 +33,10 @@ def build_docs(out: Path) -> int:
     from dbt.cli.main import dbtRunner
 
     project = str(dbt_project_dir())
-    with tempfile.TemporaryDirectory(prefix="spymaster-docs-") as scratch:
+    # When a model does not compile, dbt's threads may still be writing into the folder that we remove.
+    with tempfile.TemporaryDirectory(
+        prefix="spymaster-docs-", ignore_cleanup_errors=True
+    ) as scratch:
         outcome = dbtRunner().invoke(
             [
                 "docs", "generate", "--static",
@@ -69,8 +72,9 @@ def standalone(page: str) -> str:
     >>> standalone('<head><link rel="shortcut icon" href="x.ico"/></head>').count("x.ico")
     0
     """
-    # The browser would fetch this address before Angular has filled the template in.
-    page = page.replace('xlink:href="{{', 'ng-attr-xlink:href="{{')
+    # The browser would fetch such an address before Angular has filled it in; what Angular sets later
+    # has no namespace, so it must be SVG 2's plain href.
+    page = page.replace('xlink:href="{{', 'ng-attr-href="{{')
     page = _ICON.sub('<link rel="icon" href="data:,"/>', page, count=1)
     return page.replace("<head>", f"<head>{_POLICY}", 1)
 
