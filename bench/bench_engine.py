@@ -15,9 +15,10 @@ from pathlib import Path
 
 from ingest.dbn_file import DbnFile
 from ingest.sample import MarketConfig, write_day
-from spymaster_udf.book_engine import BookEngine, BookParams, MboColumns
+from spymaster_udf.book_engine import BookEngine, BookParams
 from spymaster_udf.book_stream import BATCH_RECORDS
 from spymaster_udf.mbo import RECORD
+from spymaster_udf.mbo_columns import MboColumns
 
 DEFAULT_MESSAGES = ["1000000", "10000000", "30000000"]
 DAY_NS = 1_767_657_600_000_000_000  # 2026-01-06 00:00 UTC

@@ -5,37 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from databento_dbn import Schema
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.filesize import decimal
 from rich.table import Table
 
 from ingest.dbn_file import DbnFile
-from ingest.future_mbo import IngestedFile, ingest_file
-from ingest.instruments import NothingWantedError
+from ingest.file_ingest import IngestedFile, ingest_file
+from ingest.kinds import LAYOUTS
+from ingest.routing import NothingWantedError
 from spymaster.errors import UserError
 from spymaster.lake import Lake, PartitionRef
 from spymaster.products import product_of_root
 from spymaster.progress import progress
 
+_SCHEMAS = [layout.name for layout in LAYOUTS]
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
-@click.option("--root", help="Only the futures of this product, such as ES.")
+@click.option("--root", help="Only this product, such as ES: its futures and the options on them.")
 @click.option("--lake", "lake_path", help="The lake's folder [SPYMASTER_LAKE or ./lake].")
 @click.option("--overwrite", is_flag=True, help="Replace partitions that are there already.")
 def ingest(
     paths: tuple[str, ...], root: str | None, lake_path: str | None, overwrite: bool
 ) -> None:
-    """Read Databento MBO files into the lake: one partition per contract and UTC date.
+    """Read Databento files of schema definition, statistics and mbo into the lake.
 
-    PATH is a DBN file, plain or zstd, or a folder, which means all *.dbn and *.dbn.zst in it whose
-    schema is mbo. Outright futures are taken; spreads and options are left out, with a word. A file
-    with an error in it gives nothing, and the other files are still read.
+    PATH is a DBN file, plain or zstd, or a folder, which means all *.dbn and *.dbn.zst in it of
+    these schemas. Definitions are read first: they tell what the options of the others are on. MBO
+    makes one partition per future, and per underlying future of options, and UTC date; spreads are
+    left out, with a word. Definitions and statistics make one per product and UTC date. A file with
+    an error in it gives nothing, and the other files are still read.
 
     \b
     Example:
       spymaster ingest glbx-mdp3-20260106.mbo.dbn.zst --root ES
+      spymaster ingest raw/20260106/ --root ES
     """
     if root is not None:
         product_of_root(root)
@@ -71,15 +76,27 @@ def _sweep(lake: Lake) -> None:
 
 
 def _files(paths: tuple[str, ...]) -> list[Path]:
-    """Return the files to read, each once, in the order given; a folder's in order of name."""
+    """Return the files to read, each once: definitions first, else in the order given.
+
+    A folder's files are in order of name.
+    """
     files: dict[Path, Path] = {}
     for path in map(Path, paths):
-        for file in _mbo_files_in(path) if path.is_dir() else [path]:
+        for file in _files_in(path) if path.is_dir() else [path]:
             files.setdefault(file.resolve(), file)
-    return list(files.values())
+    return sorted(files.values(), key=_rank)
 
 
-def _mbo_files_in(folder: Path) -> list[Path]:
+def _rank(path: Path) -> int:
+    """Return when to read a file: by its schema; what cannot be read, last."""
+    try:
+        with DbnFile(path) as file:
+            return _SCHEMAS.index(file.schema) if file.schema in _SCHEMAS else len(_SCHEMAS)
+    except UserError:
+        return len(_SCHEMAS)
+
+
+def _files_in(folder: Path) -> list[Path]:
     try:
         candidates = sorted([*folder.glob("*.dbn"), *folder.glob("*.dbn.zst")])
     except OSError as error:
@@ -89,14 +106,17 @@ def _mbo_files_in(folder: Path) -> list[Path]:
     files = []
     for path in candidates:
         with DbnFile(path) as file:
-            schema = file.metadata.schema
-        if schema == Schema.MBO:
+            schema = file.schema
+        if schema is None or schema in _SCHEMAS:
             files.append(path)
         else:
-            what = f"its schema is {schema}" if schema else "mixed live records"
-            click.echo(f"skipped: {path}: {what}, not mbo", err=True)
+            click.echo(
+                f"skipped: {path}: its schema is {schema}, not {', '.join(_SCHEMAS)}", err=True
+            )
     if not files:
-        raise UserError(f"{folder}: none of its {len(candidates)} DBN files is of schema mbo")
+        raise UserError(
+            f"{folder}: none of its {len(candidates)} DBN files is of schema {', '.join(_SCHEMAS)}"
+        )
     return files
 
 
@@ -107,7 +127,7 @@ def _ingest_with_progress(
     overwrite: bool,
     claimed: dict[PartitionRef, Path],
 ) -> IngestedFile:
-    with progress(f"ingest {path.name}", None, "messages") as advance:
+    with progress(f"ingest {path.name}", None, "records") as advance:
         result = ingest_file(
             path, lake, root, overwrite=overwrite, on_progress=advance, claimed=claimed
         )
@@ -121,13 +141,14 @@ def _print_summary(done: list[IngestedFile]) -> None:
     if not done:
         return
     table = Table()
-    for heading in ("contract", "date", "messages", "size", "seconds", ""):
-        table.add_column(
-            heading, justify="left" if heading in ("contract", "date", "") else "right"
-        )
+    for heading in ("table", "symbol", "date", "records", "size", "seconds", ""):
+        is_text = heading in ("table", "symbol", "date", "")
+        justify: JustifyMethod = "left" if is_text else "right"
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading != "table")
     for file in done:
         for part in file.partitions:
             table.add_row(
+                part.ref.key.removeprefix("bronze."),
                 part.ref.symbol,
                 part.ref.dt,
                 f"{part.messages:,}",
@@ -146,4 +167,4 @@ def _raise_failures(failures: list[UserError], unwanted: list[str], done: int) -
     if failures:
         raise UserError(f"{len(failures)} of {len(failures) + len(unwanted) + done} files failed")
     if not done:
-        raise UserError(f"none of {len(unwanted)} files holds wanted futures: {unwanted[0]}")
+        raise UserError(f"none of {len(unwanted)} files holds wanted records: {unwanted[0]}")

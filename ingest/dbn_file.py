@@ -1,4 +1,4 @@
-"""A DBN file of MBO records: opened, checked and decoded in chunks, each byte read once."""
+"""A DBN file: opened, checked and decoded in chunks of records, each byte read once."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from databento_dbn import DBN_VERSION, MBOMsg, Metadata, RType, Schema
+from databento_dbn import DBN_VERSION, Metadata
 from numpy.typing import NDArray
 
+from ingest.record_layouts import MBO, SYMBOL_MAPPING, RecordLayout, Records
 from spymaster.errors import UserError
 
-RECORD: Final = np.dtype(
-    [(name, "u1" if kind == "S1" else kind) for name, kind in MBOMsg._dtypes]
-).newbyteorder("<")
-"""One 56-byte MBO record; `action` and `side` are the ASCII codes of their letters."""
-RECORD_TS_OUT: Final = np.dtype([*RECORD.descr, ("ts_out", "<u8")])
-"""The same with the time it was sent, in files recorded from a live feed with ts_out."""
 CHUNK_RECORDS: Final = 65_536
 
-_MBO_RTYPE: Final = int(RType.from_schema(Schema.MBO))
 _LENGTH_UNIT_BYTES: Final = 4
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE_MAGICS: Final = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
 _PRELUDE_BYTES: Final = 8
 _MAX_METADATA_BYTES: Final = 256 << 20
 _READ_PIECE_BYTES: Final = 1 << 20
-
-Records = NDArray[np.void]
+_HEADER_BYTES: Final = 16
+_A_RECORD: Final = {
+    "mbo": "an MBO record",
+    "definition": "a definition record",
+    "statistics": "a statistics record",
+    "symbol mapping": "a symbol mapping record",
+}
 
 
 @dataclass(frozen=True)
@@ -95,10 +94,14 @@ class _HashedFile(io.RawIOBase):
 
 
 class DbnFile:
-    """An open DBN file of the MBO schema, plain or zstd (told by its content), of any version.
+    """An open DBN file, plain or zstd (told by its content), of any version.
+
+    A file of one schema has records of one type. A recording of a live feed (its header names no
+    schema) may have many: of these the wanted ones are taken, and the mapping records among them
+    are kept in `live_symbols`, instrument to symbol.
 
     Raises UserError, naming the file, if it cannot be read, is not DBN, is cut off, or holds
-    another schema.
+    another schema than the wanted one.
 
     >>> with DbnFile(Path("es.dbn.zst")) as file:  # doctest: +SKIP
     ...     for records in file.chunks():
@@ -123,7 +126,8 @@ class DbnFile:
         except BaseException:
             self._source.close()
             raise
-        self.record_dtype = RECORD_TS_OUT if self.metadata.ts_out else RECORD
+        self.live_symbols: dict[int, str] = {}
+        self._record_bytes: int | None = None
 
     def __enter__(self) -> DbnFile:
         return self
@@ -136,20 +140,26 @@ class DbnFile:
     ) -> None:
         self._source.close()
 
-    def require_mbo(self) -> None:
-        """Raise UserError if the file's schema is not MBO."""
+    @property
+    def schema(self) -> str | None:
+        """The name of the file's schema, such as mbo; None in a live recording."""
         schema = self.metadata.schema
-        if schema is None:
-            raise UserError(
-                f"{self.path}: a live recording of mixed record types, not a file of schema mbo"
-            )
-        if schema != Schema.MBO:
-            raise UserError(f"{self.path}: its schema is {schema}, not mbo")
+        return None if schema is None else str(schema)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a recording of a live feed, which may mix records of all types."""
+        return self.schema is None
+
+    def require(self, layout: RecordLayout) -> None:
+        """Raise UserError if the file cannot hold records of this layout."""
+        if self.schema not in (None, layout.name):
+            raise UserError(f"{self.path}: its schema is {self.schema}, not {layout.name}")
 
     def estimated_records(self) -> int | None:
         """Return how many records the file has, judged by the share of its bytes read so far."""
-        if self._is_plain:
-            return (self.size - self._metadata_bytes) // self.record_dtype.itemsize
+        if self._is_plain and self._record_bytes:
+            return (self.size - self._metadata_bytes) // self._record_bytes
         if not self._records_read or not self._source.bytes_read:
             return None
         return (
@@ -158,18 +168,26 @@ class DbnFile:
             // (self._source.bytes_read)
         )
 
-    def chunks(self, chunk_records: int = CHUNK_RECORDS) -> Iterator[Records]:
-        """Yield the records in file order, at most `chunk_records` at a time.
+    def chunks(
+        self, chunk_records: int = CHUNK_RECORDS, layout: RecordLayout = MBO
+    ) -> Iterator[Records]:
+        """Yield the records of a layout in file order, at most `chunk_records` at a time.
 
-        Each chunk is a structured array of `record_dtype` in a buffer that the next one reuses:
-        copy what you keep. Every record is checked to be an MBO record by its type and length.
+        Each chunk is a structured array in a buffer that the next one may reuse: copy what you
+        keep. Every record is checked to be of the layout's type and length; in a live recording
+        those of other types are passed over.
         """
-        self.require_mbo()
-        buffer = np.empty(chunk_records, self.record_dtype)
+        self.require(layout)
+        record = layout.record_dtype(self.version, ts_out=self.metadata.ts_out)
+        if self.is_live:
+            yield from self._live_chunks(chunk_records, layout, record)
+            return
+        self._record_bytes = record.itemsize
+        buffer = np.empty(chunk_records, record)
         bytes_view = buffer.view(np.uint8).data
-        while count := self._read_records(bytes_view):
+        while count := self._read_records(bytes_view, record.itemsize):
             records = buffer[:count]
-            self._check_headers(records)
+            self._check_headers(records, layout)
             self._records_read += count
             yield records
 
@@ -248,8 +266,7 @@ class DbnFile:
         except Exception as error:
             raise UserError(f"{self.path}: damaged metadata: {error}") from error
 
-    def _read_records(self, view: memoryview) -> int:
-        size = self.record_dtype.itemsize
+    def _read_records(self, view: memoryview, size: int) -> int:
         count, rest = divmod(self._read_into(view), size)
         if rest:
             raise UserError(
@@ -258,16 +275,97 @@ class DbnFile:
             )
         return count
 
-    def _check_headers(self, records: Records) -> None:
-        length = self.record_dtype.itemsize // _LENGTH_UNIT_BYTES
-        expected = np.uint16(length | _MBO_RTYPE << 8)
+    def _check_headers(self, records: Records, layout: RecordLayout) -> None:
+        length = records.dtype.itemsize // _LENGTH_UNIT_BYTES
         starts = records.view(np.uint16).reshape(len(records), -1)[:, 0]
-        wrong = starts != expected
+        wrong = starts != np.uint16(length | layout.rtype << 8)
         if wrong.any():
             first = int(np.argmax(wrong))
-            found_length, found_rtype = int(records["length"][first]), int(records["rtype"][first])
-            raise UserError(
-                f"{self.path}: record {self._records_read + first:,} is not an MBO record (rtype "
-                f"{found_rtype}, {found_length * _LENGTH_UNIT_BYTES} bytes; expected {_MBO_RTYPE}, "
-                f"{length * _LENGTH_UNIT_BYTES})"
+            raise self._foreign_record(
+                self._records_read + first,
+                (int(records["length"][first]), int(records["rtype"][first])),
+                (length, layout),
             )
+
+    def _foreign_record(
+        self, number: int, found: tuple[int, int], expected: tuple[int, RecordLayout]
+    ) -> UserError:
+        length, layout = expected
+        return UserError(
+            f"{self.path}: record {number:,} is not {_A_RECORD[layout.name]} (rtype {found[1]}, "
+            f"{found[0] * _LENGTH_UNIT_BYTES} bytes; expected {layout.rtype}, "
+            f"{length * _LENGTH_UNIT_BYTES})"
+        )
+
+    def _live_chunks(
+        self, chunk_records: int, layout: RecordLayout, record: np.dtype[Any]
+    ) -> Iterator[Records]:
+        rest = b""
+        while piece := self._read_bytes(_READ_PIECE_BYTES):
+            block = rest + piece
+            starts, end = self._record_starts(block)
+            rest = block[end:]
+            content = np.frombuffer(block, np.uint8)
+            symbols = SYMBOL_MAPPING.record_dtype(self.version, ts_out=self.metadata.ts_out)
+            for mapping in self._live_records(content, starts, SYMBOL_MAPPING, symbols):
+                self._learn_symbol(mapping)
+            found = self._live_records(content, starts, layout, record)
+            self._records_read += len(starts)
+            for start in range(0, len(found), chunk_records):
+                yield found[start : start + chunk_records]
+        if rest:
+            raise UserError(
+                f"{self.path}: truncated: {len(rest)} bytes of a record after record "
+                f"{self._records_read - 1:,}; download it again"
+            )
+
+    def _record_starts(self, block: bytes) -> tuple[NDArray[np.int64], int]:
+        """Return where the whole records of a block start, and where the last of them ends."""
+        starts: list[int] = []
+        at, size = 0, len(block)
+        while at < size:
+            length = block[at] * _LENGTH_UNIT_BYTES
+            if length < _HEADER_BYTES:
+                raise UserError(
+                    f"{self.path}: record {self._records_read + len(starts):,} is damaged: it "
+                    f"claims {length} bytes"
+                )
+            if at + length > size:
+                break
+            starts.append(at)
+            at += length
+        return np.array(starts, np.int64), at
+
+    def _live_records(
+        self,
+        content: NDArray[np.uint8],
+        starts: NDArray[np.int64],
+        layout: RecordLayout,
+        record: np.dtype[Any],
+    ) -> Records:
+        """Return the records of one layout out of a block of all types."""
+        numbers = np.flatnonzero(content[starts + 1] == layout.rtype)
+        mine = starts[numbers]
+        length = record.itemsize // _LENGTH_UNIT_BYTES
+        wrong = content[mine] != length
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            raise self._foreign_record(
+                self._records_read + int(numbers[first]),
+                (int(content[mine[first]]), layout.rtype),
+                (length, layout),
+            )
+        rows = content[mine[:, None] + np.arange(record.itemsize)]
+        records: Records = rows.view(record).reshape(-1)
+        return records
+
+    def _learn_symbol(self, mapping: np.void) -> None:
+        # The raw symbol stands on whichever side is no number, as databento reads it too.
+        texts = [_text(mapping["stype_out_symbol"]), _text(mapping["stype_in_symbol"])]
+        symbol = next((text for text in texts if text and not text.isdigit()), None)
+        if symbol:
+            self.live_symbols[int(mapping["instrument_id"])] = symbol
+
+
+def _text(value: bytes) -> str:
+    return value.split(b"\0", 1)[0].decode(errors="replace")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.dbn_file import Records
+from ingest.record_layouts import Records
 
 _WORD = np.dtype("<u8")
 # So many records that a block and its seven or eight columns stay in the first-level cache.
@@ -20,7 +20,7 @@ class RecordColumns:
     Reading a field of 56-byte records touches every cache line of them; here their 8-byte words are
     laid out column by column first, and a field is a view of its word's column.
 
-    >>> from ingest.dbn_file import RECORD
+    >>> from ingest.record_layouts import RECORD
     >>> records = np.zeros(3, RECORD)
     >>> records["size"] = [5, 6, 7]
     >>> RecordColumns.of(records).take(np.array([2, 0]))["size"].tolist()
@@ -72,3 +72,43 @@ class RecordColumns:
         assert self._record.fields is not None
         field_type, offset = self._record.fields[name][:2]
         return field_type, offset
+
+
+class RecordRows:
+    """The same for records of odd fields, such as texts, of which a day has few: rows, as they are.
+
+    >>> records = np.zeros(2, [("length", "u1"), ("raw_symbol", "S7")])
+    >>> RecordRows.of(records)["raw_symbol"].tolist()
+    [b'', b'']
+    """
+
+    def __init__(self, rows: NDArray[np.void]) -> None:
+        self._rows = rows
+
+    @classmethod
+    def of(cls, records: Records) -> RecordRows:
+        """Copy records."""
+        return cls(records.copy())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether the records have this field."""
+        return name in (self._rows.dtype.names or ())
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return a field's values, a view."""
+        return self._rows[name]
+
+    def slice(self, start: int, stop: int) -> RecordRows:
+        """Return the records from start to stop, a view."""
+        return RecordRows(self._rows[start:stop])
+
+    def take(self, indices: NDArray[np.int64]) -> RecordRows:
+        """Return the records at these indices, a copy."""
+        return RecordRows(self._rows[indices])
+
+
+RecordBlock = RecordColumns | RecordRows
+"""Some records of one kind in file order."""

@@ -23,6 +23,7 @@ from spymaster.dbt_code import code_checksum, macro_texts
 from spymaster.dbt_session import DbtSession
 from spymaster.errors import UserError
 from spymaster.lake import is_partition_complete
+from spymaster_udf.sql_functions import register as register_sql_functions
 
 
 def kernel_checksum() -> str:
@@ -95,9 +96,10 @@ def _json_verb(verb: Callable[[Any], Any]) -> Callable[[str], str]:
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
-    """Registers the verbs in every connection that dbt opens."""
+    """Registers the verbs and SQL functions in every connection that dbt opens."""
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Add the verbs; called by dbt-duckdb once a connection."""
+        """Add the functions; called by dbt-duckdb once a connection."""
         for name, verb in _VERBS.items():
             conn.create_function(name, _json_verb(verb), ["VARCHAR"], "VARCHAR", side_effects=True)
+        register_sql_functions(conn)

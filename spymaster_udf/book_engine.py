@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from spymaster_udf.anomalies import BadParamsError, BookReport, check_anomaly_limit, report_of
 from spymaster_udf.book_kernel import replay
 from spymaster_udf.book_state import (
     ANNOUNCED_COUNT,
-    ANOMALY_KINDS,
     BOOK_ROWS,
     BOOK_VALID,
     CHANGE,
@@ -44,8 +44,6 @@ from spymaster_udf.book_state import (
     RECORDS_SEEN,
     STATE_SIZE,
     UNKNOWN_CANCEL,
-    UNKNOWN_FILL,
-    UNKNOWN_MODIFY,
     WALL_ROWS,
     WINDOW,
     WINDOW_NS,
@@ -65,6 +63,7 @@ from spymaster_udf.book_windows import (
     RADAR_SIDE_SIZE,
     close_windows,
 )
+from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
 from spymaster_udf.order_table import (
     ANNOUNCED,
     move_levels,
@@ -85,18 +84,6 @@ MAX_HUD_TICKS = 100_000
 # Not a power of two: columns a power of two apart would fight for the same lines of the cache.
 _WALL_ROWS_A_FLUSH = 65_536 + 72
 _WINDOWS_A_FLUSH = 4_096
-
-
-class BookError(ValueError):
-    """The caller's data or parameters do not do; the message is one line."""
-
-
-class BadDataError(BookError):
-    """More bad records than `max_anomaly_share` allows, or none of the session."""
-
-
-class BadParamsError(BookError):
-    """Parameters that the engine cannot work with."""
 
 
 @dataclass(frozen=True)
@@ -148,95 +135,6 @@ class BookParams:
         return array
 
 
-@dataclass(frozen=True)
-class MboColumns:
-    """A batch of records as columns of equal length, in file order; undefined times made 0 or more.
-
-    An undefined price is UNDEF_PRICE, an undefined size UNDEF_ORDER_SIZE; action and side are ASCII.
-    """
-
-    ts_event: np.ndarray[Any, np.dtype[np.int64]]
-    ts_recv: np.ndarray[Any, np.dtype[np.int64]]
-    order_id: np.ndarray[Any, np.dtype[np.uint64]]
-    price: np.ndarray[Any, np.dtype[np.int64]]
-    size: np.ndarray[Any, np.dtype[np.int64]]
-    flags: np.ndarray[Any, np.dtype[np.uint8]]
-    action: np.ndarray[Any, np.dtype[np.uint8]]
-    side: np.ndarray[Any, np.dtype[np.uint8]]
-    instrument_id: np.ndarray[Any, np.dtype[np.int64]]
-
-    def __len__(self) -> int:
-        return len(self.ts_event)
-
-    @classmethod
-    def of_records(cls, records: np.ndarray[Any, Any]) -> MboColumns:
-        """Return the columns of Databento records (dtype mbo.RECORD), undefined times replaced.
-
-        An undefined ts_event is taken from ts_recv; an undefined ts_recv is 0.
-        """
-        recv = np.maximum(records["ts_recv"].astype(np.int64), 0)
-        event = records["ts_event"].astype(np.int64)
-        return cls(
-            ts_event=np.where(event < 0, recv, event),
-            ts_recv=recv,
-            order_id=records["order_id"].copy(),
-            price=records["price"].copy(),
-            size=records["size"].astype(np.int64),
-            flags=records["flags"].copy(),
-            action=records["action"].copy(),
-            side=records["side"].copy(),
-            instrument_id=records["instrument_id"].astype(np.int64),
-        )
-
-    def as_tuple(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """Return the columns in the kernel's order, all read-only.
-
-        Arrow's are so anyway; a writable one would be another type to numba, and compiled again.
-        """
-        columns = (
-            self.ts_event, self.ts_recv, self.order_id, self.price, self.size,
-            self.flags, self.action, self.side, self.instrument_id,
-        )  # fmt: skip
-        views = tuple(column.view() for column in columns)
-        for view in views:
-            view.flags.writeable = False
-        return views
-
-
-_NO_RECORDS = MboColumns(
-    ts_event=np.empty(0, np.int64),
-    ts_recv=np.empty(0, np.int64),
-    order_id=np.empty(0, np.uint64),
-    price=np.empty(0, np.int64),
-    size=np.empty(0, np.int64),
-    flags=np.empty(0, np.uint8),
-    action=np.empty(0, np.uint8),
-    side=np.empty(0, np.uint8),
-    instrument_id=np.empty(0, np.int64),
-)
-
-
-@dataclass(frozen=True)
-class FirstAnomaly:
-    """The first record that counts against the limit: its place in the stream and its identity."""
-
-    kind: str
-    record_index: int
-    ts_event: int
-    order_id: int
-
-
-@dataclass
-class BookReport:
-    """What the engine met on the way: counts by kind, for the partition's manifest."""
-
-    records_applied: int
-    anomalies: dict[str, int]
-    unknown_modifies: int
-    unknown_fills: int
-    first_anomaly: FirstAnomaly | None
-
-
 @dataclass
 class BookEngine:
     """Replays one instrument's records; the same records in any split give the same rows."""
@@ -277,7 +175,7 @@ class BookEngine:
 
     def compile(self) -> None:
         """Compile the kernels now (half a minute on a machine's first run) instead of at first use."""
-        self._replay(_NO_RECORDS, 0)
+        self._replay(NO_RECORDS, 0)
 
     def _replay(self, batch: MboColumns, done: int) -> tuple[int, int]:
         answer: tuple[int, int] = replay(
@@ -303,7 +201,8 @@ class BookEngine:
                 yield from self._flush_full()
         self._state[FINISHED] = 1
         yield from self.flush()
-        self._check_anomaly_limit()
+        excused = UNKNOWN_CANCEL if self.params.assume_valid else None
+        check_anomaly_limit(self.report, self.params.max_anomaly_share, excused)
 
     @property
     def finished(self) -> bool:
@@ -318,21 +217,14 @@ class BookEngine:
     @property
     def report(self) -> BookReport:
         """What was met so far."""
-        state, counters = self._state, self._counters
-        first = None
-        if state[FIRST_ANOMALY_INDEX] >= 0:
-            first = FirstAnomaly(
-                ANOMALY_KINDS[state[FIRST_ANOMALY_KIND]],
-                int(state[FIRST_ANOMALY_INDEX]),
-                int(state[FIRST_ANOMALY_TS_EVENT]),
-                int(state[FIRST_ANOMALY_ORDER_ID]) & (2**64 - 1),
-            )
-        return BookReport(
-            records_applied=int(state[RECORDS_APPLIED]),
-            anomalies={k: int(n) for k, n in zip(ANOMALY_KINDS, counters, strict=False)},
-            unknown_modifies=int(counters[UNKNOWN_MODIFY]),
-            unknown_fills=int(counters[UNKNOWN_FILL]),
-            first_anomaly=first,
+        state = self._state
+        return report_of(
+            self._counters,
+            int(state[RECORDS_APPLIED]),
+            int(state[FIRST_ANOMALY_KIND]),
+            int(state[FIRST_ANOMALY_INDEX]),
+            int(state[FIRST_ANOMALY_TS_EVENT]),
+            int(state[FIRST_ANOMALY_ORDER_ID]),
         )
 
     def _new_output(self) -> None:
@@ -398,21 +290,6 @@ class BookEngine:
         near_key = recentre_near(kept, 0, self._near, state[NEAR_KEY] >> 1)
         for position in range(count):
             index_level(kept, self._index, self._near, near_key, position)
-
-    def _check_anomaly_limit(self) -> None:
-        report, limit = self.report, self.params.max_anomaly_share
-        bad = sum(report.anomalies.values())
-        if self.params.assume_valid:
-            bad -= report.anomalies[ANOMALY_KINDS[UNKNOWN_CANCEL]]
-        if bad <= limit * report.records_applied or report.first_anomaly is None:
-            return
-        first = report.first_anomaly
-        kinds = ", ".join(f"{n} {kind}" for kind, n in report.anomalies.items() if n)
-        raise BadDataError(
-            f"{bad} of {report.records_applied} records are bad ({kinds}), more than "
-            f"max_anomaly_share = {limit:g} allows; the first is {first.kind} at record "
-            f"{first.record_index}, ts_event {first.ts_event}, order_id {first.order_id}"
-        )
 
 
 def _new_state(params: BookParams) -> np.ndarray[Any, np.dtype[np.int64]]:

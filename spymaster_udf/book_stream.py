@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from spymaster_udf.book_engine import BadDataError, BookEngine, BookParams, MboColumns
+from spymaster_udf.anomalies import BadDataError
+from spymaster_udf.book_engine import BookEngine, BookParams
 from spymaster_udf.book_tables import (
     BOOK_SNAPSHOT,
     RADAR_ZONE_FLOW,
@@ -20,6 +21,7 @@ from spymaster_udf.book_tables import (
 )
 from spymaster_udf.book_windows import BOOK_COLUMNS, RADAR_KEY_SIZE, RADAR_SIDE_SIZE
 from spymaster_udf.mbo import UNDEF_ORDER_SIZE, UNDEF_PRICE
+from spymaster_udf.mbo_columns import MboColumns
 
 BATCH_RECORDS: Final = 131_072
 

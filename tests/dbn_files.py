@@ -11,7 +11,7 @@ import numpy as np
 import zstandard
 from databento_dbn import DBN_VERSION, UNDEF_PRICE, Metadata, Schema, SType
 
-from ingest.dbn_file import RECORD, RECORD_TS_OUT
+from ingest.record_layouts import DEFINITION, RECORD, RECORD_TS_OUT, RecordLayout
 
 DAY = datetime.date(2026, 1, 6)
 DAY_NS = 86_400 * 10**9
@@ -105,3 +105,57 @@ def write_dbn(
         content = b"".join(compressor.compress(part) for part in parts)
     path.write_bytes(content)
     return path
+
+
+def rows_of(layout: RecordLayout, version: int, rows: list[dict[str, object]]) -> np.ndarray:
+    """Records of a layout as a DBN version has them; what a row does not name is undefined."""
+    records = np.zeros(len(rows), layout.record_dtype(version, ts_out=False))
+    for name in records.dtype.names or ():
+        if name in UNDEFINED or records.dtype[name].kind == "i":
+            records[name] = UNDEFINED.get(name, np.iinfo(records.dtype[name]).max)
+    records["length"], records["rtype"] = records.dtype.itemsize // 4, layout.rtype
+    records["publisher_id"] = 1
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            if name in (records.dtype.names or ()):
+                records[name][number] = value
+    return records
+
+
+UNDEFINED = {
+    **dict.fromkeys(("ts_event", "expiration", "activation", "ts_ref"), 2**64 - 1),
+    **dict.fromkeys(("market_segment_id", "max_trade_vol", "min_trade_vol"), 2**32 - 1),
+    **dict.fromkeys(("maturity_year", "decay_start_date", "channel_id"), 2**16 - 1),
+    **dict.fromkeys(("main_fraction", "price_display_format", "sub_fraction"), 255),
+    **dict.fromkeys(("maturity_month", "maturity_day", "maturity_week"), 255),
+    **dict.fromkeys(("underlying_product", "tick_rule"), 255),
+    **dict.fromkeys(("update_action", "stat_flags", "ts_in_delta"), 1),
+    **dict.fromkeys(("match_algorithm", "instrument_class"), ord(" ")),
+    "security_update_action": ord("A"),
+    "user_defined_instrument": ord("N"),
+}
+
+
+def definition(instrument_id: int, symbol: str, **fields: object) -> dict[str, object]:
+    """A future's definition (class F), unless the fields say otherwise; letters as letters."""
+    letters = {
+        name: ord(str(fields.pop(name)))
+        for name in ("instrument_class", "security_update_action")
+        if name in fields
+    }
+    row = {"ts_recv": MIDNIGHT_NS, "instrument_class": ord("F"), "raw_symbol": symbol.encode()}
+    texts = {k: v.encode() if isinstance(v, str) else v for k, v in fields.items()}
+    return {**row, "instrument_id": instrument_id, **texts, **letters}
+
+
+def option(instrument_id: int, symbol: str, underlying: str, **fields: object) -> dict[str, object]:
+    """A call's or put's definition, by the letter in its symbol."""
+    letter = symbol.split()[1][0]
+    fields = {"instrument_class": letter, "underlying": underlying, **fields}
+    return definition(instrument_id, symbol, **fields)
+
+
+def write_definitions(path: Path, rows: list[dict[str, object]], version: int = 3) -> Path:
+    """Write a file of schema definition."""
+    header = metadata({}, version=version, schema=Schema.DEFINITION)
+    return write_dbn(path, rows_of(DEFINITION, version, rows), header)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from spymaster_udf.book_engine import BookEngine, BookParams, MboColumns
+from spymaster_udf.book_engine import BookEngine, BookParams
 from spymaster_udf.book_tables import BOOK_SNAPSHOT, RADAR_ZONE_FLOW, WALL_SURFACE
+from spymaster_udf.mbo_columns import MboColumns
 
 TABLES = (BOOK_SNAPSHOT, WALL_SURFACE, RADAR_ZONE_FLOW)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.future_mbo import ingest_file
+from ingest.file_ingest import ingest_file
 from ingest.sample import MarketConfig, write_day
 from spymaster.lake import Lake, partition_ref, read_partition
 

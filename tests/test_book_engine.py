@@ -16,7 +16,8 @@ from oracle_book import oracle_book
 from real_data import ES_TICK_INT, ESH4, ESM4, real_mbo
 
 from spymaster_udf import book_engine, book_kernel
-from spymaster_udf.book_engine import BadDataError, BadParamsError, BookEngine, BookParams
+from spymaster_udf.anomalies import BadDataError, BadParamsError
+from spymaster_udf.book_engine import BookEngine, BookParams
 from spymaster_udf.mbo import ADD, ASK, BID, CANCEL, F_LAST, FILL, RECORD, TRADE
 
 SECOND = 1_000_000_000

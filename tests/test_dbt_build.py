@@ -21,7 +21,7 @@ from engine_runs import TABLES
 from oracle_book import oracle_book
 from real_data import ESH4, real_path
 
-from ingest.future_mbo import ingest_file
+from ingest.file_ingest import ingest_file
 from ingest.sample import MarketConfig, write_day
 from spymaster.dbt_run import build_day, dbt_project_dir
 from spymaster.errors import UserError

@@ -20,7 +20,7 @@ from physics_tables import (
 )
 from real_data import ESH4, real_path
 
-from ingest.future_mbo import ingest_file
+from ingest.file_ingest import ingest_file
 from ingest.sample import MarketConfig, write_day
 from spymaster.dbt_run import build_day
 from spymaster.errors import UserError

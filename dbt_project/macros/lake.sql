@@ -154,7 +154,7 @@
 
 def materialize(tables, con):
     from spymaster.dbt_session import DbtSession
-    from spymaster_udf.book_engine import BookError
+    from spymaster_udf.anomalies import BookError
 
     session = DbtSession.current()
     try:

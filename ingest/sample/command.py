@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from ingest.sample import option_day
 from ingest.sample.day import SampleSummary, write_day
 from ingest.sample.dbn_file import file_name
 from ingest.sample.market import Form, MarketConfig, schedule_of
+from ingest.sample.option_chain import OptionConfig
 from spymaster.errors import UserError
 from spymaster.products import PRICE_SCALE
 from spymaster.progress import progress
@@ -41,13 +43,22 @@ def _price_text(price_int: int | None) -> str:
     return "none" if price_int is None else f"{price_int / PRICE_SCALE:,.10g}"
 
 
-def _report(summary: SampleSummary, root: str) -> None:
+def _report(summary: SampleSummary, options: option_day.OptionSummary | None, root: str) -> None:
     click.echo(
         f"{summary.path}\n"
         f"  {summary.messages:,} messages, trades from {_price_text(summary.first_price)} to "
-        f"{_price_text(summary.last_price)}, {summary.orders:,} orders rest at the end\n"
-        f"next: spymaster ingest {summary.path.parent} --root {root}"
+        f"{_price_text(summary.last_price)}, {summary.orders:,} orders rest at the end"
     )
+    if options is not None:
+        click.echo(
+            f"{options.mbo_path}\n"
+            f"  {options.messages:,} messages of {options.options:,} options, {options.orders:,} "
+            "orders rest at the end\n"
+            f"{options.definition_path}\n{options.statistics_path}\n"
+            f"{options.truth_path}\n"
+            "  the volatility and the open interest of each strike"
+        )
+    click.echo(f"next: spymaster ingest {summary.path.parent} --root {root}")
 
 
 @click.command(context_settings={"show_default": True})
@@ -86,6 +97,30 @@ def _report(summary: SampleSummary, root: str) -> None:
     "which the book may be crossed, and an uncross. The session's auction, after the pre-open of "
     "17:59 New York time, happens in any case.",
 )
+@click.option(
+    "--options",
+    is_flag=True,
+    help="Write the options on the future too: definitions, statistics, MBO, and the truth beside "
+    "them (ES and NQ). The future's file is the same with and without.",
+)
+@click.option(
+    "--option-strikes", default=61, type=int, help="Strikes an expiry, a call and a put at each."
+)
+@click.option(
+    "--option-expiries",
+    default=3,
+    type=int,
+    help="Expiries: the day's own, those of the next business days, and last the quarterly.",
+)
+@click.option(
+    "--option-depth", default=4, type=int, help="Orders on a side of an option's book, at most."
+)
+@click.option(
+    "--option-messages",
+    type=int,
+    default=None,
+    help="How many messages the option file has.  [default: by options and simulated time]",
+)
 def sample(
     out: Path,
     seed: int,
@@ -99,6 +134,11 @@ def sample(
     form: str,
     full_day: bool,
     auction: bool,
+    options: bool,
+    option_strikes: int,
+    option_expiries: int,
+    option_depth: int,
+    option_messages: int | None,
 ) -> None:
     """Write a simulated market as Databento would deliver it (MBO, DBN, zstd).
 
@@ -111,6 +151,7 @@ def sample(
       spymaster sample --out sample/
       spymaster sample --out sample/ --root NQ --contract NQH6 --minutes 30
       spymaster sample --out sample/ --full-day
+      spymaster sample --out sample/ --options --option-messages 500000
     """
     market = MarketConfig(
         root=root,
@@ -125,8 +166,16 @@ def sample(
         full_day=full_day,
         auction=auction,
     )
+    chain = None
     expected = schedule_of(market).messages
-    path = _folder(out) / file_name(market)
+    if options:
+        chain = OptionConfig(option_strikes, option_expiries, option_depth, option_messages)
+        expected += option_day.option_messages(market, chain)
+    folder = _folder(out)
+    of_options = None
     with progress(f"simulating {contract} {market.dt}", expected, "messages") as advance:
-        summary = write_day(path, market, advance)
-    _report(summary, root)
+        if chain is None:
+            summary = write_day(folder / file_name(market), market, advance)
+        else:
+            summary, of_options = option_day.write_day_with_options(folder, market, chain, advance)
+    _report(summary, of_options, root)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ingest.sample.crowd import new_market
+import numpy.typing as npt
+
+from ingest.sample.crowd import NEVER, new_market
 from ingest.sample.dbn_file import dbn_metadata, dbn_writer
 from ingest.sample.exchange import CHUNK_RECORDS
 from ingest.sample.market import MarketConfig, schedule_of
@@ -16,6 +18,8 @@ from ingest.sample.participants import AUCTION_ROOM, run
 from spymaster.errors import UserError
 
 MIN_CHUNK_RECORDS: Final = AUCTION_ROOM + 16_384
+
+Watch = Callable[[npt.NDArray[Any], int], None]
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,12 @@ def write_day(
     market: MarketConfig,
     advance: Callable[[int], None] | None = None,
     chunk_records: int = CHUNK_RECORDS,
+    watch: Watch | None = None,
 ) -> SampleSummary:
     """Write a market's day to `path` and return a summary; `advance` hears of each chunk's size.
+
+    `watch` sees how the mid moved in each chunk (records of type MID, a copy) and the time up to
+    which that is all of it; the last time is past every other.
 
     The bytes depend on `market` alone, not on `chunk_records`. UserError if the file cannot be
     written or the market is closed during all of the span.
@@ -63,7 +71,11 @@ def write_day(
             messages += written
             if advance is not None:
                 advance(written)
+            if watch is not None:
+                watch(exchange[0]["mids"][: int(state["mids"])].copy(), int(state["now"]))
             written = run(exchange, crowd, chunk_records)
+        if watch is not None:
+            watch(exchange[0]["mids"][:0].copy(), NEVER)
 
     def price(level: int) -> int | None:
         return None if level < 0 else (int(state["origin_tick"]) + level) * int(state["tick_int"])

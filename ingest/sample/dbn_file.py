@@ -24,38 +24,62 @@ COMPRESSION_LEVEL: Final = 1
 Write = Callable[[npt.NDArray[Any]], None]
 
 
-def file_name(config: MarketConfig) -> str:
-    """Return the name that a Databento download of this contract and day would have.
+def file_name(
+    config: MarketConfig,
+    schema: str = "mbo",
+    symbol: str | None = None,
+    suffix: str = "dbn.zst",
+) -> str:
+    """Return the name that a Databento download of a day would have: the contract's, of MBO.
 
-    >>> file_name(MarketConfig())
-    'glbx-mdp3-20260106.mbo.ESH6.dbn.zst'
+    Another `schema` has no symbol in its name unless one is given.
+
+    >>> file_name(MarketConfig()), file_name(MarketConfig(), "definition")
+    ('glbx-mdp3-20260106.mbo.ESH6.dbn.zst', 'glbx-mdp3-20260106.definition.dbn.zst')
     """
+    if symbol is None and schema == "mbo":
+        symbol = config.contract
     dataset = DATASET.lower().replace(".", "-")
-    return f"{dataset}-{config.dt:%Y%m%d}.mbo.{config.contract}.dbn.zst"
+    name = schema if symbol is None else f"{schema}.{symbol}"
+    return f"{dataset}-{config.dt:%Y%m%d}.{name}.{suffix}"
 
 
-def dbn_metadata(config: MarketConfig) -> bytes:
-    """Return the encoded DBN header of one contract's UTC day."""
-    interval = SimpleNamespace(
-        start_date=config.dt,
-        end_date=config.dt + timedelta(days=1),
-        symbol=str(config.instrument_id),
-    )
+def dbn_metadata(
+    config: MarketConfig,
+    schema: Schema = Schema.MBO,
+    instruments: dict[str, int] | None = None,
+    parents: list[str] | None = None,
+) -> bytes:
+    """Return the encoded DBN header of a UTC day: of the contract, or of `parents` such as ES.OPT.
+
+    `instruments` are the ids by raw symbol that the file maps.
+    """
+    if instruments is None:
+        instruments = {config.contract: config.instrument_id}
     metadata = Metadata(
         dataset=DATASET,
         start=config.midnight_ns,
         end=config.midnight_ns + DAY_SECONDS * SECOND_NS,
-        stype_in=SType.RAW_SYMBOL,
+        stype_in=SType.RAW_SYMBOL if parents is None else SType.PARENT,
         stype_out=SType.INSTRUMENT_ID,
-        schema=Schema.MBO,
-        symbols=[config.contract],
+        schema=schema,
+        symbols=list(instruments) if parents is None else parents,
         partial=[],
         not_found=[],
-        mappings=[SimpleNamespace(raw_symbol=config.contract, intervals=[interval])],
+        mappings=[
+            SimpleNamespace(raw_symbol=symbol, intervals=[_day_of(config, number)])
+            for symbol, number in instruments.items()
+        ],
         ts_out=False,
         version=DBN_VERSION,
     )
     return bytes(metadata)
+
+
+def _day_of(config: MarketConfig, instrument_id: int) -> SimpleNamespace:
+    return SimpleNamespace(
+        start_date=config.dt, end_date=config.dt + timedelta(days=1), symbol=str(instrument_id)
+    )
 
 
 @contextmanager

@@ -82,9 +82,12 @@ STATE: Final = np.dtype(
         ("in_delta", "i8"),
         ("instrument_id", "i8"),
         ("span_record", "i8"),
+        ("mid_int", "i8"),
+        ("mids", "i8"),
     ]
 )
-"""`budget`: messages still to come, spans counted in both forms. `filled`: records in `out`."""
+"""`budget`: messages still to come, spans counted in both forms. `filled`: records in `out`;
+`mids`: entries in `mids`."""
 
 ORDER: Final = np.dtype(
     [
@@ -104,6 +107,8 @@ ORDER: Final = np.dtype(
 )
 LEVEL: Final = np.dtype([("head", "i8"), ("tail", "i8"), ("depth", "i8"), ("orders", "i8")])
 CHUNK_RECORDS: Final = 131_072
+MID: Final = np.dtype([("time", "i8"), ("mid_int", "i8")])
+"""From `time` (UTC ns) on the book's mid is `mid_int`, in 1e-9 price units."""
 EXCHANGE: Final = np.dtype(
     [
         ("state", STATE, (1,)),
@@ -114,9 +119,11 @@ EXCHANGE: Final = np.dtype(
         ("free", "i8", (ORDERS,)),
         ("touched", "i8", (2 * MAX_AUCTION_FILLS,)),
         ("out", RECORD, (CHUNK_RECORDS,)),
+        ("mids", MID, (CHUNK_RECORDS,)),
     ]
 )
-"""All state of the engine; `out` is the chunk that operations write records to.
+"""All state of the engine; `out` is the chunk that operations write records to, `mids` how the
+book's mid moved in it.
 
 One record with everything in it reaches compiled functions as a pointer. A tuple of arrays would
 have each array's references counted at every call, which halves the speed.

@@ -25,6 +25,7 @@ from ingest.sample.exchange import (
     snapshot_end,
 )
 from ingest.sample.market import SECOND_NS
+from ingest.sample.mid_path import note_mid
 from ingest.sample.walls import place_wall, wall_order_size
 
 _WALLS_AT_MIDNIGHT: Final = 14
@@ -124,4 +125,5 @@ def _publish(exchange: npt.NDArray[Any], crowd: npt.NDArray[Any], resting: npt.N
     s.sequence = max(11_000_000, s.sequence + 1)
     s.now = start
     m.messages = s.budget
+    note_mid(x, start)
     return s.filled  # type: ignore[no-any-return]

@@ -34,6 +34,7 @@ from ingest.sample.exchange import (
     take,
 )
 from ingest.sample.market import CLOSED, CONTINUOUS, PRE_OPEN, SECOND_NS
+from ingest.sample.mid_path import note_mid
 from ingest.sample.pressure import move_fair_value, second_moods
 from ingest.sample.walls import build_wall, tend_walls
 
@@ -59,6 +60,7 @@ def run(exchange: npt.NDArray[Any], crowd: npt.NDArray[Any], chunk_records: int)
     m = c.mind[0]
     s.filled = 0
     s.event_start = 0
+    s.mids = 0
     room = chunk_records - AUCTION_ROOM
     while s.budget > 0 and m.done == 0 and s.filled < room:
         timer = c.timers[0].time if m.timers > 0 else NEVER
@@ -75,6 +77,8 @@ def run(exchange: npt.NDArray[Any], crowd: npt.NDArray[Any], chunk_records: int)
             else:
                 _arrive(x, c)
             _schedule_arrival(x, c)
+        if s.filled > 0:
+            note_mid(x, x.out[s.filled - 1].ts_event)
     return s.filled  # type: ignore[no-any-return]
 
 

@@ -32,9 +32,9 @@ from hypothesis import strategies as st
 from real_data import ESH4, ESH4_SNAPSHOT, ESM4, real_data_folder, real_mbo, real_path
 
 import ingest.bronze_writer
-from ingest.bronze_writer import MBO_KEY
 from ingest.command import ingest as ingest_command
-from ingest.future_mbo import IngestedFile, ingest_file
+from ingest.file_ingest import IngestedFile, ingest_file
+from ingest.mbo_columns import MBO_KEY
 from ingest.run_ahead import run_ahead
 from spymaster.contracts import check_parquet, load_contract
 from spymaster.errors import UserError
@@ -202,10 +202,12 @@ def with_value(column: str, index: int, value: int) -> np.ndarray:
     return records
 
 
+LIVE = metadata({}, schema=None, stype_in=None)
 BAD_FILES = {
     "no records": (mbo_records(0), metadata(), "has no records"),
     "schema": (mbo_records(9), metadata(schema=Schema.TRADES), "schema is trades"),
-    "mixed": (mbo_records(9), metadata(schema=None, stype_in=None), "mixed"),
+    "live, no mapping": (mbo_records(9), LIVE, "without a symbol on 2026-01-06"),
+    "live, no records": (mbo_records(0), LIVE, "a live recording without a record of"),
     "continuous": (
         mbo_records(9),
         metadata({"ES.c.0": ESH6}, stype_in=SType.CONTINUOUS),
@@ -297,7 +299,7 @@ def test_changed_contract_publishes_again(
     path = write_dbn(tmp_path / "es.dbn", mbo_records(100))
     older = dataclasses.replace(load_contract(MBO_KEY), sha256="0" * 64)
     with monkeypatch.context() as patch:
-        patch.setattr("ingest.future_mbo.load_contract", lambda _key: older)
+        patch.setattr("ingest.file_ingest.load_contract", lambda _key: older)
         ingest_file(path, lake)
     assert ingest_file(path, lake).partitions[0].published
 
@@ -322,19 +324,19 @@ def test_lake_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_command_over_a_folder(tmp_path: Path, lake: Lake) -> None:
-    """A folder means its MBO files; others are passed over with a word."""
+    """A folder means its files of the known schemas; others are passed over with a word."""
     folder = tmp_path / "files"
     folder.mkdir()
     write_dbn(folder / "b.dbn", mbo_records(10, instruments=(ESM6,)), frames=0)
     write_dbn(folder / "a.dbn.zst", mbo_records(20))
-    write_dbn(folder / "options.dbn.zst", mbo_records(20, instruments=(SPREAD,)))
-    write_dbn(folder / "definitions.dbn.zst", mbo_records(2), metadata(schema=Schema.DEFINITION))
+    write_dbn(folder / "spreads.dbn.zst", mbo_records(20, instruments=(SPREAD,)))
+    write_dbn(folder / "trades.dbn.zst", mbo_records(2), metadata(schema=Schema.TRADES))
     (folder / "notes.txt").write_text("mine")
     result = run(folder, folder / "b.dbn", "--lake", lake.root, "--root", "ES")
     assert result.exception is None, result.output
     assert partitions(lake) == {("ESH6", "2026-01-06"), ("ESM6", "2026-01-06")}
-    assert "definitions.dbn.zst: its schema is definition, not mbo" in result.output
-    assert "options.dbn.zst: no records of ES futures" in result.output
+    assert "trades.dbn.zst: its schema is trades, not definition, statistics, mbo" in result.output
+    assert "spreads.dbn.zst: no records of ES; it holds spreads" in result.output
     assert "published" in result.output
     again = run(folder, "--lake", lake.root)
     assert again.output.count("already ingested") == 2
@@ -345,7 +347,7 @@ def test_command_errors(tmp_path: Path, lake: Lake) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "no DBN files" in str(run(empty, "--lake", lake.root).exception)
-    write_dbn(empty / "d.dbn", mbo_records(2), metadata(schema=Schema.DEFINITION))
+    write_dbn(empty / "d.dbn", mbo_records(2), metadata(schema=Schema.TRADES))
     assert "none of its 1 DBN files" in str(run(empty, "--lake", lake.root).exception)
     write_dbn(empty / "s.dbn", mbo_records(2, instruments=(SPREAD,)))
     assert "none of 1 files holds wanted" in str(run(empty, "--lake", lake.root).exception)
@@ -373,7 +375,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, lake: Lake) -> No
 CHILD = """
 import sys
 from pathlib import Path
-import ingest.future_mbo as flow
+import ingest.file_ingest as flow
 from spymaster.lake import Lake
 def stop(_done, _total):
     print("reading", flush=True)
@@ -444,11 +446,9 @@ def test_real_files(lake: Lake, name: str, symbol: str, dt: str) -> None:
 
 
 def test_real_folder(lake: Lake) -> None:
-    """The folder of real files gives its three MBO days; named one by one the others are errors."""
+    """A folder of real files gives all their partitions; two files for one of them are an error."""
     real_path(ESH4)
     result = run(real_data_folder(), "--lake", lake.root)
-    assert result.exception is None, result.output
-    assert partitions(lake) == {(symbol, dt) for _, symbol, dt in REAL}
-    error = run(real_path("live-mixed-20231120.dbn.zst"), "--lake", lake.root).exception
-    assert "mixed" in str(error)
-    assert is_partition_complete(partition_ref(lake, MBO_KEY, "ESM4", "2024-05-08"))
+    assert "instrument_definitions ES 2026-01-09 comes from" in str(result.exception)
+    for _, symbol, dt in REAL:
+        assert is_partition_complete(partition_ref(lake, MBO_KEY, symbol, dt))

@@ -1,10 +1,9 @@
-"""The flow of one DBN file of futures to its partitions of bronze.future_mbo.mbo."""
+"""The flow of one DBN file to its partitions: staged, judged, published; the same for all schemas."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import functools
 import hashlib
 import time
@@ -17,10 +16,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ingest.bronze_writer import MBO_KEY, MboColumns, PartitionWriters
+from ingest.bronze_writer import Partition, PartitionWriters
 from ingest.dbn_file import CHUNK_RECORDS, DbnFile, SourceFile
-from ingest.instruments import ContractResolver
-from ingest.record_columns import RecordColumns
+from ingest.instruments import date_of
+from ingest.kinds import LAYOUTS, RecordKind, kind_of
+from ingest.record_columns import RecordBlock
+from ingest.record_layouts import RecordLayout
+from ingest.routing import NoRecordsError, NothingWantedError, Target
+from ingest.row_columns import DamagedTextError
 from ingest.run_ahead import run_ahead
 from spymaster.contracts import load_contract
 from spymaster.errors import UserError
@@ -37,11 +40,24 @@ OnProgress = Callable[[int, int | None], None]
 """Called with the messages read since the last call and the estimated total of the file."""
 
 _DAY_NS: Final = 86_400 * 10**9
-_EPOCH: Final = datetime.date(1970, 1, 1)
 _CHUNKS_AHEAD: Final = 2
-
-_Partition = tuple[str, int]
-"""Contract and its UTC date of ts_recv, in days since 1970-01-01."""
+_MODULES: Final = (
+    "record_layouts.py",
+    "dbn_file.py",
+    "record_columns.py",
+    "mbo_columns.py",
+    "row_columns.py",
+    "bronze_writer.py",
+    "instruments.py",
+    "instrument_table.py",
+    "routing.py",
+    "definitions.py",
+    "statistics.py",
+    "mbo.py",
+    "kinds.py",
+    "file_ingest.py",
+)
+_NAMES: Final = ", ".join(layout.name for layout in LAYOUTS)
 
 
 @dataclass(frozen=True)
@@ -70,7 +86,7 @@ class _Piece:
     """What one chunk of the file gives; `batches` in the order of the days."""
 
     messages: int
-    batches: list[tuple[_Partition, pa.RecordBatch]] = field(default_factory=list)
+    batches: list[tuple[Partition, pa.RecordBatch]] = field(default_factory=list)
 
 
 def ingest_file(
@@ -83,22 +99,57 @@ def ingest_file(
     claimed: dict[PartitionRef, Path] | None = None,
     chunk_records: int = CHUNK_RECORDS,
 ) -> IngestedFile:
-    """Read a DBN file of schema mbo and publish one partition per outright future and UTC date.
+    """Read a DBN file of schema mbo, definition or statistics and publish its partitions.
 
-    Nothing is published before the whole file has been read without an error. `root` takes the
-    futures of one product only. A partition made of the same file (by sha256) and contract is left
-    as it is; one of another file is an error unless `overwrite`. `claimed` collects the partitions
-    of all files of one run: two files for the same one are an error.
+    MBO gives one partition per outright future, and per underlying future of options, and UTC date;
+    definitions and statistics one per root and UTC date. A live recording is read once for each of
+    the three schemas, definitions first.
+
+    Nothing of a schema is published before the whole file has been read without an error. `root`
+    takes one product only. A partition made of the same file (by sha256), definitions and contract
+    is left as it is; one of another file is an error unless `overwrite`. `claimed` collects the
+    partitions of all files of one run: two files for the same one are an error.
 
     Raises UserError, one line that names the file, for anything that is wrong with the file, the
     partitions or the disk.
 
     >>> ingest_file(Path("es.dbn.zst"), Lake(Path("lake")), root="ES")  # doctest: +SKIP
     """
-    with _write_errors_are_user_errors(path, lake), DbnFile(path) as file:
-        return _FileIngest(file, lake, root, overwrite, {} if claimed is None else claimed).run(
-            on_progress, chunk_records
+    claimed = {} if claimed is None else claimed
+    parts: list[IngestedFile] = []
+    unwanted: list[NothingWantedError] = []
+    for layout in _layouts_of(path):
+        with _write_errors_are_user_errors(path, lake), DbnFile(path) as file:
+            one = _FileIngest(file, lake, kind_of(layout, file, lake, root), overwrite, claimed)
+            try:
+                parts.append(one.run(on_progress, chunk_records))
+            except NothingWantedError as error:
+                unwanted.append(error)
+            except NoRecordsError:
+                if not file.is_live:
+                    raise
+    if not parts:
+        raise (
+            unwanted[0]
+            if unwanted
+            else NothingWantedError(f"{path}: a live recording without a record of {_NAMES}")
         )
+    return IngestedFile(
+        source=parts[0].source,
+        messages=sum(part.messages for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        skipped=", ".join(part.skipped for part in parts if part.skipped),
+        partitions=[partition for part in parts for partition in part.partitions],
+    )
+
+
+def _layouts_of(path: Path) -> list[RecordLayout]:
+    """Return what to read a file for; UserError if its schema is none of those ingested."""
+    with DbnFile(path) as file:
+        found = [layout for layout in LAYOUTS if file.is_live or file.schema == layout.name]
+        if not found:
+            raise UserError(f"{path}: its schema is {file.schema}, not {_NAMES}")
+        return found
 
 
 class _FileIngest:
@@ -106,49 +157,53 @@ class _FileIngest:
         self,
         file: DbnFile,
         lake: Lake,
-        root: str | None,
+        kind: RecordKind,
         overwrite: bool,
         claimed: dict[PartitionRef, Path],
     ) -> None:
-        file.require_mbo()
         self._file = file
         self._lake = lake
+        self._kind = kind
         self._overwrite = overwrite
         self._claimed = claimed
-        self._contract = load_contract(MBO_KEY)
-        self._columns = MboColumns()
-        self._resolver = ContractResolver(file.metadata, root, str(file.path))
-        self._refs: dict[_Partition, PartitionRef] = {}
+        self._refs: dict[Partition, PartitionRef] = {}
 
     def run(self, on_progress: OnProgress, chunk_records: int) -> IngestedFile:
         start = time.monotonic()
+        router = self._kind.router
         with self._lake.staging() as staging:
             messages, files = self._write_all(staging, on_progress, chunk_records)
-            self._resolver.require_kept()
+            router.require_kept()
             source = self._file.source()
+            inputs = {part: router.inputs(*part) for part in files}
             # All are judged before the first is published: a conflict leaves nothing behind.
-            wanted = {part: self._is_wanted(self._refs[part], source) for part in files}
+            wanted = {part: self._is_wanted(part, source, inputs[part]) for part in files}
             seconds = time.monotonic() - start
             manifest = {
                 "sources": [dataclasses.asdict(source)],
                 "source_records": messages,
-                "source_records_skipped": self._resolver.skipped.total(),
-                "model": {"name": "ingest.future_mbo", "checksum": code_checksum()},
+                "source_records_skipped": router.skipped.total(),
+                "model": {
+                    "name": f"ingest.{self._kind.layout.name}",
+                    "checksum": code_checksum(),
+                },
                 "seconds": round(seconds, 3),
             }
             for part, staged in files.items():
                 if wanted[part]:
-                    publish(self._refs[part], staged, manifest, self._contract)
-        partitions = [self._result(self._refs[part], wanted[part]) for part in sorted(files)]
+                    whole = {**manifest, "inputs": inputs[part]}
+                    publish(self._refs[part], staged, whole, load_contract(part[0].key))
+        order = sorted(files, key=lambda part: (part[0].key, part[0].symbol, part[1]))
+        partitions = [self._result(self._refs[part], wanted[part]) for part in order]
         self._claimed.update(dict.fromkeys(self._refs.values(), self._file.path))
-        skipped = self._resolver.skipped_text()
+        skipped = router.skipped_text()
         return IngestedFile(source, messages, time.monotonic() - start, skipped, partitions)
 
     def _write_all(
         self, staging: Path, on_progress: OnProgress, chunk_records: int
-    ) -> tuple[int, dict[_Partition, Path]]:
-        writers = PartitionWriters(staging, self._columns.schema)
-        files: dict[_Partition, Path] = {}
+    ) -> tuple[int, dict[Partition, Path]]:
+        writers = PartitionWriters(staging, self._kind.columns.schema, self._kind.columns.parquet)
+        files: dict[Partition, Path] = {}
         messages, current_day = 0, -1
         pieces = run_ahead(self._pieces(chunk_records), _CHUNKS_AHEAD)
         with contextlib.closing(writers), contextlib.closing(pieces):
@@ -166,24 +221,26 @@ class _FileIngest:
         return messages, files
 
     def _pieces(self, chunk_records: int) -> Generator[_Piece, None, None]:
+        kind = self._kind
         records_before, last_recv = 0, 0
-        for chunk in self._file.chunks(chunk_records):
-            records = RecordColumns.of(chunk)
+        for chunk in self._file.chunks(chunk_records, kind.layout):
+            records = kind.block(chunk)
             received = records["ts_recv"]
             self._check_times(received, records_before, last_recv)
-            unknown = self._columns.find_unknown_letter(records)
-            if unknown:
-                number, what = unknown
+            wrong = kind.columns.find_error(records)
+            if wrong:
+                number, what = wrong
                 raise UserError(f"{self._file.path}: record {records_before + number:,}: {what}")
             piece = _Piece(len(records))
-            for day, of_day in _days(records, received):
-                for instrument_id, mine in _instruments(of_day):
-                    count = len(of_day) if mine is None else len(mine)
-                    symbol = self._resolver.contract_of(instrument_id, day, count)
-                    if symbol is not None:
-                        wanted = of_day if mine is None else of_day.take(mine)
-                        batch = self._columns.batch(wanted)
-                        piece.batches.append(((symbol, day), batch))
+            try:
+                for day, of_day in _days(records, received):
+                    for target, mine in kind.router.split(of_day, day):
+                        piece.batches.append(((target, day), kind.columns.batch(mine)))
+            except DamagedTextError as error:
+                last = records_before + len(records) - 1
+                raise UserError(
+                    f"{self._file.path}: in records {records_before:,} to {last:,}: {error}"
+                ) from error
             records_before += len(records)
             last_recv = int(received[-1])
             yield piece
@@ -204,9 +261,8 @@ class _FileIngest:
             "Databento's files"
         )
 
-    def _claim(self, symbol: str, day: int) -> PartitionRef:
-        date = _EPOCH + datetime.timedelta(days=day)
-        ref = partition_ref(self._lake, MBO_KEY, symbol, date)
+    def _claim(self, target: Target, day: int) -> PartitionRef:
+        ref = partition_ref(self._lake, target.key, target.symbol, date_of(day))
         if ref in self._claimed:
             raise UserError(f"{self._file.path}: {ref} comes from {self._claimed[ref]} already")
         if not self._overwrite and is_partition_complete(ref):
@@ -216,13 +272,16 @@ class _FileIngest:
                 raise self._conflict(ref, sources)
         return ref
 
-    def _is_wanted(self, ref: PartitionRef, source: SourceFile) -> bool:
+    def _is_wanted(self, part: Partition, source: SourceFile, inputs: list[dict[str, str]]) -> bool:
+        ref = self._refs[part]
         if self._overwrite or not is_partition_complete(ref):
             return True
         sources = _sources(ref)
         if [known.get("sha256") for known in sources] != [source.sha256]:
             raise self._conflict(ref, sources)
-        return bool(read_manifest(ref)["contract"]["sha256"] != self._contract.sha256)
+        manifest = read_manifest(ref)
+        same_contract = manifest["contract"]["sha256"] == load_contract(ref.key).sha256
+        return not same_contract or manifest.get("inputs") != inputs
 
     def _conflict(self, ref: PartitionRef, sources: list[dict[str, object]]) -> UserError:
         names = ", ".join(str(source.get("name")) for source in sources) or "something else"
@@ -241,37 +300,16 @@ class _FileIngest:
 def code_checksum() -> str:
     """Return the sha256 of the modules that decide what bronze rows look like."""
     here = Path(__file__).parent
-    names = (
-        "dbn_file.py",
-        "instruments.py",
-        "record_columns.py",
-        "bronze_writer.py",
-        "future_mbo.py",
-    )
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()
+    return hashlib.sha256(b"".join((here / name).read_bytes() for name in _MODULES)).hexdigest()
 
 
-def _days(
-    records: RecordColumns, received: NDArray[np.uint64]
-) -> Iterator[tuple[int, RecordColumns]]:
+def _days(records: RecordBlock, received: NDArray[np.uint64]) -> Iterator[tuple[int, RecordBlock]]:
     start = 0
     while start < len(records):
         day = int(received[start]) // _DAY_NS
         stop = int(np.searchsorted(received, np.uint64((day + 1) * _DAY_NS)))
         yield day, records.slice(start, stop)
         start = stop
-
-
-def _instruments(records: RecordColumns) -> Iterator[tuple[int, NDArray[np.int64] | None]]:
-    """Yield each instrument with the indices of its records, in file order; None: all of them."""
-    ids = records["instrument_id"]
-    if (ids == ids[0]).all():
-        yield int(ids[0]), None
-        return
-    order = np.argsort(ids, kind="stable")
-    bounds = np.flatnonzero(np.diff(ids[order])) + 1
-    for mine in np.split(order, bounds):
-        yield int(ids[mine[0]]), mine
 
 
 def _sources(ref: PartitionRef) -> list[dict[str, object]]:

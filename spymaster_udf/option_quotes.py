@@ -1,0 +1,183 @@
+"""Best quotes of many options: batches of MBO records in, a row when an instrument's quote has changed.
+
+>>> quotes = OptionQuotes({7: 50_000_000}, session_start_ns=0, session_end_ns=10**9)
+>>> sum(rows.num_rows for rows in quotes.finish())
+0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from spymaster_udf.anomalies import BadParamsError, BookReport, check_anomaly_limit, report_of
+from spymaster_udf.book_state import COUNTER_SIZE, NONE_INT, WINDOW_NS, Pause
+from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
+from spymaster_udf.option_levels import index_option_level, new_option_levels
+from spymaster_udf.option_orders import new_option_orders, rebuild_option_orders
+from spymaster_udf.option_quote_kernel import (
+    FIRST_ANOMALY_INDEX,
+    FIRST_ANOMALY_KIND,
+    FIRST_ANOMALY_ORDER_ID,
+    FIRST_ANOMALY_TS_EVENT,
+    INSTRUMENT,
+    LAST_WINDOW,
+    ORDER_SLOTS_USED,
+    QUOTE_COLUMNS,
+    QUOTE_STATE_SIZE,
+    RECORDS_APPLIED,
+    RECORDS_SEEN,
+    ROWS,
+    index_instruments,
+    replay_quotes,
+    tell_last_quotes,
+)
+
+_ROWS_A_FLUSH: Final = 65_536
+
+
+class OptionQuotes:
+    """Replays the records of many instruments, each a book of its own; any split gives the same rows.
+
+    `ticks` gives each instrument's tick by its id, in 1e-9 price units; records of others are
+    anomalies. A row says a quote from its window's end on. Rows come in the order in which windows of
+    single instruments end, not in time over all of them. Raises BadParamsError for values it cannot
+    work with.
+    """
+
+    def __init__(
+        self,
+        ticks: Mapping[int, int],
+        *,
+        session_start_ns: int,
+        session_end_ns: int,
+        max_anomaly_share: float = 0.001,
+    ) -> None:
+        if session_start_ns % WINDOW_NS or session_end_ns % WINDOW_NS:
+            raise BadParamsError("the session must start and end on a whole second")
+        if any(tick < 1 for tick in ticks.values()):
+            raise BadParamsError("a tick must be at least 1")
+        self._limit = max_anomaly_share
+        self._windows = session_start_ns // WINDOW_NS, session_end_ns // WINDOW_NS
+        self._state = np.zeros(QUOTE_STATE_SIZE, np.int64)
+        self._state[FIRST_ANOMALY_INDEX] = -1
+        self._state[LAST_WINDOW] = NONE_INT
+        self._counters = np.zeros(COUNTER_SIZE, np.int64)
+        self._instruments = _instrument_table(ticks)
+        slots = 2
+        while slots < 2 * (len(ticks) + 1):
+            slots *= 2
+        self._instrument_index = np.full(slots, -1, np.int32)
+        index_instruments(self._instruments, self._instrument_index)
+        self._epochs = np.zeros(len(ticks), np.int32)
+        self._best = np.full((len(ticks), 2), -1, np.int32)
+        self._orders = new_option_orders(1 << 14)
+        self._levels = new_option_levels(1 << 12)
+        self._out = np.empty((_ROWS_A_FLUSH, len(QUOTE_COLUMNS)), np.int64)
+
+    def feed(self, batch: MboColumns) -> Iterator[pa.RecordBatch]:
+        """Apply a batch; yield rows whenever the output is full."""
+        columns, done = batch.as_tuple(), 0
+        while done < len(batch):
+            done, pause = self._replay(columns, done)
+            if pause == Pause.OUTPUT_FULL:
+                yield self._flush()
+            elif pause == Pause.NEED_ROOM:
+                self._make_room()
+        self._state[RECORDS_SEEN] += len(batch)
+
+    def compile(self) -> None:
+        """Compile the kernel now instead of at the first batch."""
+        self._replay(NO_RECORDS.as_tuple(), 0)
+
+    def finish(self) -> Iterator[pa.RecordBatch]:
+        """Tell the open windows of all instruments and yield what is left.
+
+        Raises BadDataError if more records were bad than `max_anomaly_share` allows.
+        """
+        number = 0
+        while number < self._instruments.size:
+            number = tell_last_quotes(
+                self._instruments, number, self._levels[0], self._best, self._state,
+                *self._windows, self._out,
+            )  # fmt: skip
+            if self._state[ROWS]:
+                yield self._flush()
+        check_anomaly_limit(self.report, self._limit)
+
+    @property
+    def report(self) -> BookReport:
+        """What was met so far."""
+        state = self._state
+        return report_of(
+            self._counters,
+            int(state[RECORDS_APPLIED]),
+            int(state[FIRST_ANOMALY_KIND]),
+            int(state[FIRST_ANOMALY_INDEX]),
+            int(state[FIRST_ANOMALY_TS_EVENT]),
+            int(state[FIRST_ANOMALY_ORDER_ID]),
+        )
+
+    def _replay(self, columns: tuple[np.ndarray[Any, Any], ...], done: int) -> tuple[int, int]:
+        answer: tuple[int, int] = replay_quotes(
+            *columns, done, self._instruments, self._instrument_index, self._epochs, self._best,
+            self._orders, *self._levels, self._state, *self._windows, self._counters, self._out,
+        )  # fmt: skip
+        return answer
+
+    def _flush(self) -> pa.RecordBatch:
+        rows = int(self._state[ROWS])
+        self._state[ROWS] = 0
+        return quote_batch(self._out[:rows])
+
+    def _make_room(self) -> None:
+        pool, _, _, free_count = self._levels
+        if free_count[0] == 0:
+            larger, index, free, count = new_option_levels(2 * pool.size)
+            larger[: pool.size] = pool
+            for place in range(pool.size):
+                index_option_level(larger, index, place)
+            count[0] = pool.size
+            self._levels = larger, index, free, count
+        if self._state[ORDER_SLOTS_USED] >= self._orders.size // 2:
+            # Orders that a clear has ended leave now; often that is room enough.
+            rebuilt = new_option_orders(self._orders.size)
+            live = rebuild_option_orders(self._orders, rebuilt, self._epochs)
+            if live > self._orders.size // 4:
+                rebuilt = new_option_orders(2 * self._orders.size)
+                live = rebuild_option_orders(self._orders, rebuilt, self._epochs)
+            self._orders = rebuilt
+            self._state[ORDER_SLOTS_USED] = live
+
+
+def quote_batch(rows: np.ndarray[Any, np.dtype[np.int64]]) -> pa.RecordBatch:
+    """Return option_quote_1s rows from the kernel's (rows, QUOTE_COLUMNS) array."""
+    column = {name: np.ascontiguousarray(rows[:, i]) for i, name in enumerate(QUOTE_COLUMNS)}
+
+    def price(name: str) -> pa.Array:
+        none = column[name] == NONE_INT
+        return pa.array(np.where(none, 0, column[name]), mask=none)
+
+    return pa.RecordBatch.from_pydict(
+        {
+            "window_end_ts_ns": pa.array((column["window"] + 1) * WINDOW_NS),
+            "instrument_id": pa.array(column["instrument_id"]),
+            "best_bid_price_int": price("best_bid_price"),
+            "best_bid_qty": pa.array(column["best_bid_qty"]),
+            "best_ask_price_int": price("best_ask_price"),
+            "best_ask_qty": pa.array(column["best_ask_qty"]),
+            "book_valid": pa.array(column["book_valid"] != 0),
+        }
+    )
+
+
+def _instrument_table(ticks: Mapping[int, int]) -> np.ndarray[Any, Any]:
+    table = np.zeros(len(ticks), INSTRUMENT)
+    table["instrument_id"] = list(ticks)
+    table["tick_int"] = list(ticks.values())
+    table["clock"] = table["window"] = NONE_INT
+    table["told_valid"] = -1
+    return table
