@@ -18,7 +18,7 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 
-from spymaster.contracts import ContractError, all_contracts, known_keys
+from spymaster.contracts import ContractError, known_keys
 from spymaster.dbt_code import code_checksum, macro_texts
 from spymaster.dbt_session import DbtSession
 from spymaster.errors import UserError
@@ -96,20 +96,10 @@ def _json_verb(verb: Callable[[Any], Any]) -> Callable[[str], str]:
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
-    """Registers the verbs and SQL functions in every connection; with `empty_tables` also all tables."""
-
-    def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Keep the profile's config; called by dbt-duckdb once."""
-        self._empty_tables = bool(plugin_config.get("empty_tables"))
+    """Registers the verbs and SQL functions in every connection that dbt opens."""
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Add the functions; called by dbt-duckdb once a connection."""
         for name, verb in _VERBS.items():
             conn.create_function(name, _json_verb(verb), ["VARCHAR"], "VARCHAR", side_effects=True)
         register_sql_functions(conn)
-        for contract in all_contracts() if self._empty_tables else []:
-            layer, product_type, table = contract.key.split(".")
-            schema = f"{layer}_{product_type}"
-            columns = ", ".join(f'"{f.name}" {f.duckdb_type}' for f in contract.fields)
-            conn.execute(f"create schema if not exists {schema}")
-            conn.execute(f"create table if not exists {schema}.{table} ({columns})")

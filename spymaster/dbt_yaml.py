@@ -16,6 +16,12 @@ _WINDOW_LINKS = {
     "same_windows_as": "{}_has_the_windows_of_{}",
     "windows_from": "{}_agrees_with_{}",
 }
+_TEST_TEXTS = {
+    "rules": "Each row obeys every rule of the contract.",
+    "key_rises": "The rows are in the order of their key, and no two share one.",
+    "same_windows_as": "Both tables have the same windows, each with as many rows and the same values.",
+    "windows_from": "Every window is in the other table too, with the same values.",
+}
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,7 @@ def _data_tests(contract: Contract) -> list[dict[str, Any]]:
 
 
 def _test(kind: str, name: str, **arguments: Any) -> dict[str, Any]:
-    return {kind: {"name": name, "arguments": arguments}}
+    return {kind: {"name": name, "description": _TEST_TEXTS[kind], "arguments": arguments}}
 
 
 def _field_rules(field: Field) -> list[dict[str, str]]:

@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from spymaster.dbt_run import dbt_project_dir
 from spymaster.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 
+_ICON = re.compile(r'<link rel="shortcut icon"[^>]*>')
+_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'unsafe-inline' 'unsafe-eval' data: blob:\"/>"
+)
+"""Has the browser itself refuse whatever is not in the page, tracker or not; Angular needs eval."""
+
 
 def build_docs(out: Path) -> int:
     """Write the site to the file `out` and return its bytes; it needs no network and no other file.
 
-    Types come from the contracts, not from data, so it can be made without a lake. Raises UserError
-    if the file cannot be written.
+    Types come from the models' YAML, not from data, so it can be made without a lake. Raises UserError
+    if dbt fails or the file cannot be written.
     """
     from dbt.cli.main import dbtRunner
 
     project = str(dbt_project_dir())
-    with tempfile.TemporaryDirectory(prefix="spymaster-docs-") as scratch:
+    # When a model does not compile, dbt's threads may still be writing into the folder that we remove.
+    with tempfile.TemporaryDirectory(
+        prefix="spymaster-docs-", ignore_cleanup_errors=True
+    ) as scratch:
         outcome = dbtRunner().invoke(
             [
-                "docs", "generate", "--static", "--target", "docs",
+                "docs", "generate", "--static",
                 "--project-dir", project, "--profiles-dir", project,
                 "--target-path", f"{scratch}/target", "--log-path", f"{scratch}/logs",
                 "--log-level", "none", "--no-partial-parse",
             ]
         )  # fmt: skip
         if not outcome.success:
-            raise outcome.exception or RuntimeError(f"dbt docs failed: {outcome.result}")
-        page = (Path(scratch) / "target" / "static_index.html").read_bytes()
+            raise UserError(f"dbt docs failed: {_cause(outcome)}")
+        page = standalone(Path(scratch, "target", "static_index.html").read_text()).encode()
     part = out.with_name(out.name + ".part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -44,6 +56,27 @@ def build_docs(out: Path) -> int:
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
     return len(page)
+
+
+def _cause(outcome: Any) -> str:
+    """The first thing that dbt complains of, in one line; its results as a whole are half a megabyte."""
+    results = getattr(outcome.result, "_compile_results", None) or []
+    told = [outcome.exception, *(getattr(outcome.result, "errors", None) or [])]
+    told += [f"{result.node.name}: {result.message}" for result in results if result.message]
+    return " ".join(str(next((text for text in told if text), "no reason given")).split())
+
+
+def standalone(page: str) -> str:
+    """Return dbt's page without what it asks of others: its icon, templates not filled in, trackers.
+
+    >>> standalone('<head><link rel="shortcut icon" href="x.ico"/></head>').count("x.ico")
+    0
+    """
+    # The browser would fetch such an address before Angular has filled it in; what Angular sets later
+    # has no namespace, so it must be SVG 2's plain href.
+    page = page.replace('xlink:href="{{', 'ng-attr-href="{{')
+    page = _ICON.sub('<link rel="icon" href="data:,"/>', page, count=1)
+    return page.replace("<head>", f"<head>{_POLICY}", 1)
 
 
 class _OnePage(BaseHTTPRequestHandler):

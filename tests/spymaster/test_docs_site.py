@@ -15,14 +15,17 @@ from typing import Any
 
 import pytest
 
+from spymaster.dbt_run import dbt_project_dir
+from spymaster.docs_site import build_docs
+from spymaster.errors import UserError
+
 CHROMIUM = shutil.which("chromium")
 BIN = Path(sys.executable).parent
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-# Where dbt's page, 1280 x 800, has its buttons for the lineage and for its full view.
-LINEAGE_BUTTON, FULL_VIEW_BUTTON = (1220, 740), (1230, 51)
+PAGE_OF_WALLS = "#!/model/model.spymaster.wall_surface_1s"
 SHOWN_NODES = """() => {
     const graph = document.querySelector('.__________cytoscape_container')._cyreg.cy;
     const shown = graph.nodes().filter(node => node.visible() && node.style('display') !== 'none');
@@ -44,32 +47,59 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
     process.stdout.close()
 
 
-def manifest_of(path: Path) -> dict[str, Any]:
-    """dbt's manifest, as it stands in the page."""
+def inlined(path: Path, artifact: str) -> dict[str, Any]:
+    """dbt's manifest or catalog, as it stands in the page."""
     page = path.read_text()
     start = page.index(
-        '{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest'
+        f'{{"metadata": {{"dbt_schema_version": "https://schemas.getdbt.com/dbt/{artifact}/'
     )
-    manifest, _ = json.JSONDecoder().raw_decode(page[start:])
-    return dict(manifest)
+    content, _ = json.JSONDecoder().raw_decode(page[start:])
+    return dict(content)
 
 
 def test_everything_on_the_site_has_its_text(site: tuple[str, Path]):
-    """Every model, seed, source and exposure is described, and so is every column."""
-    manifest = manifest_of(site[1])
+    """Whatever the project shows there is described, tests and macros too, and so is every column."""
+    manifest = inlined(site[1], "manifest")
+    groups = ("nodes", "sources", "exposures", "unit_tests", "macros")
     nodes = [
         node
-        for group in ("nodes", "sources", "exposures")
+        for group in groups
         for node in manifest[group].values()
-        if node["resource_type"] in ("model", "seed", "source", "exposure")
+        # dbt's own macros are described by dbt; its operations are the two hooks, which have no page
+        if node["package_name"] == "spymaster" and node["resource_type"] != "operation"
     ]
-    assert {"wall_surface_1s", "mbo_dbn", "hud", "price_bands"} <= {node["name"] for node in nodes}
+    names = {"wall_surface_1s", "mbo_dbn", "hud", "price_bands", "norm", "wall_surface_1s_rules"}
+    assert names <= {node["name"] for node in nodes}
     for node in nodes:
         assert node["description"], node["name"]
         if node["resource_type"] in ("model", "seed"):
             assert node["columns"], node["name"]
         for column in node.get("columns", {}).values():
             assert column["description"], f"{node['name']}.{column['name']}"
+
+
+def test_every_column_has_its_type(site: tuple[str, Path]):
+    """Of tables, scratch tables and seeds alike; the types are those that the YAML names."""
+    catalog = inlined(site[1], "catalog")["nodes"]
+    for unique_id, node in inlined(site[1], "manifest")["nodes"].items():
+        if node["resource_type"] in ("model", "seed"):
+            said = {name: column["data_type"].upper() for name, column in node["columns"].items()}
+            shown = catalog[unique_id]["columns"]
+            assert {name: column["type"] for name, column in shown.items()} == said, unique_id
+
+
+def test_a_failing_dbt_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A model that does not compile is named, without the half megabyte of dbt's results."""
+    project = shutil.copytree(dbt_project_dir(), tmp_path / "project")
+    (project / "models" / "broken.sql").write_text("{{ no_such_macro() }}")
+    monkeypatch.setattr("spymaster.docs_site.dbt_project_dir", lambda: project)
+    # what dbt's threads write after the end is pytest's to remove
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(UserError, match=r"^dbt docs failed: .*broken.*no_such_macro") as caught:
+        build_docs(tmp_path / "site.html")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+    assert not (tmp_path / "site.html").exists()
 
 
 def test_only_the_page_is_served_and_only_here(site: tuple[str, Path]):
@@ -83,26 +113,29 @@ def test_only_the_page_is_served_and_only_here(site: tuple[str, Path]):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (make browser)")
 def test_a_browser_finds_the_lineage_of_wall_surface_1s(site: tuple[str, Path]):
-    """From the DBN file to the HUD; nothing is asked of another origin and no script fails."""
+    """From the DBN file to the HUD; nothing is asked beside the page, and the console stays empty."""
     from playwright.sync_api import sync_playwright
 
     url, _ = site
     requests: list[str] = []
-    script_errors: list[str] = []
+    errors: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: script_errors.append(str(error)))
-        page.goto(url + "#!/model/model.spymaster.wall_surface_1s")
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(f"{message.type}: {message.text}"))
+        page.goto(url + PAGE_OF_WALLS)
         page.wait_for_selector("text=depth_qty_rest")
+        icon = page.locator("[data-nav-unique-id='model.spymaster.wall_surface_1s'] use:visible")
+        assert icon.first.bounding_box()["width"] > 0, "the tree's icons are drawn"
         page.click("text=depth_qty_rest")
         page.get_by_text("whose orders have rested for rest_ns or longer").last.wait_for()
-        page.mouse.click(*LINEAGE_BUTTON)
+        page.click("[title='View Lineage Graph']")
         page.wait_for_function(f"({SHOWN_NODES})().includes('model.spymaster.wall_surface_1s')")
         page.wait_for_function(f"({SHOWN_NODES})().length < 12")
         near = set(page.evaluate(SHOWN_NODES))
-        page.mouse.click(*FULL_VIEW_BUTTON)
+        page.click("[title='View Fullscreen']:visible")
         page.wait_for_function(f"({SHOWN_NODES})().includes('source.spymaster.databento.mbo_dbn')")
         whole = set(page.evaluate(SHOWN_NODES))
         browser.close()
@@ -112,5 +145,24 @@ def test_a_browser_finds_the_lineage_of_wall_surface_1s(site: tuple[str, Path]):
             "model.spymaster.vacuum_surface_1s", "model.spymaster.physics_bands_1s",
             "exposure.spymaster.hud"} <= whole  # fmt: skip
     assert "model.spymaster.radar_vacuum_1s" not in whole, "the radar does not come from the walls"
-    assert [address for address in requests if not address.startswith(url)] == []
-    assert script_errors == []
+    assert requests == [url]
+    assert errors == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (make browser)")
+def test_the_browser_refuses_what_is_not_in_the_page(site: tuple[str, Path]):
+    """Were dbt's page to load a tracker or a font one day, the page itself forbids it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page()
+        page.goto(site[0])
+        refused = page.evaluate(
+            """() => new Promise(resolve => {
+                addEventListener('securitypolicyviolation', event => resolve(event.blockedURI));
+                fetch('http://elsewhere.invalid/font').catch(() => setTimeout(resolve, 5000));
+            })"""
+        )
+        browser.close()
+    assert refused == "http://elsewhere.invalid/font"

@@ -1,0 +1,13 @@
+{#- `dbt docs generate` asks the database for the columns' types, and no hook runs before it. So every
+    model and seed is shown empty with the columns of its YAML, then dbt-duckdb reads them as ever. -#}
+{% macro get_catalog_relations(information_schema, relations) -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') and node.columns -%}
+        {%- do empty_view(
+            api.Relation.create(
+                database=node.database, schema=node.schema, identifier=node.alias
+            ),
+            node.columns.values(),
+        ) -%}
+    {%- endfor -%}
+    {{ return(adapter.dispatch('get_catalog_relations', 'dbt')(information_schema, relations)) }}
+{%- endmacro %}
