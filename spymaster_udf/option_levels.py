@@ -1,10 +1,10 @@
-"""The levels of many small books: found by (instrument, side, price), walked from the best outward.
+"""The levels of many small books: each side of each book a sorted run of one pool, its best level last.
 
 Why this structure. An option's book has a handful of levels a side, hundreds of ticks apart, and there
-are thousands of such books; a dense ladder each would be memory for nothing. Levels of all books live in
-one pool. A hash finds a level; a list through each side, best first, gives the next best price when the
-best empties. A level leaves when its last order does. Worst case: a new level far from the best walks
-its side.
+are thousands of such books; a dense ladder each would be memory for nothing. A run is contiguous: it is
+searched by halving within a few cache lines, its last element is the best quote, and most levels come and
+go near that end, where little has to be moved. A run that is full moves to a place of twice the room at
+the pool's end. Worst case: a level far from the best of a deep side moves all that are better.
 """
 
 from __future__ import annotations
@@ -17,124 +17,105 @@ from spymaster_udf.compile import kernel
 
 OPTION_LEVEL = np.dtype(
     [
-        ("price", np.int64),  # in 1e-9 units
+        ("rank", np.int64),  # price of a bid, -price of an ask: better is larger
         ("depth_qty", np.int64),
-        ("order_count", np.int32),
-        ("instrument", np.int32),  # place in the table of instruments
-        ("side", np.int32),  # 0 ask, 1 bid
-        ("better", np.int32),  # neighbours on its side, -1: none
-        ("worse", np.int32),
-        ("unused", np.int32),
+        ("order_count", np.int64),
     ]
 )
 
-NO_LEVEL = -1
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_ODD = np.uint64(0xC2B2AE3D27D4EB4F)
+OPTION_SIDE = np.dtype(
+    [
+        ("first", np.int64),  # place of its run in the pool
+        ("count", np.int64),
+        ("room", np.int64),
+    ]
+)
+
+FIRST_ROOM = 64  # levels; to ask for more costs as much as a hundred records
 
 
-def new_option_levels(pool_size: int) -> tuple[np.ndarray[Any, Any], ...]:
-    """Return (pool, index, free, free_count): a pool of free levels and its hash, at most half full.
+def new_option_levels(books: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return (pool, sides) of empty books: side 2·book is its asks, 2·book + 1 its bids.
 
-    >>> pool, index, free, free_count = new_option_levels(4)
-    >>> len(pool), len(index), int(free_count[0])
-    (4, 8, 4)
+    >>> pool, sides = new_option_levels(3)
+    >>> len(pool), len(sides)
+    (384, 6)
     """
-    slots = 2
-    while slots < 2 * pool_size:
-        slots *= 2
-    pool = np.zeros(pool_size, OPTION_LEVEL)
-    index = np.full(slots, NO_LEVEL, np.int32)
-    free = np.arange(pool_size - 1, -1, -1, dtype=np.int32)
-    return pool, index, free, np.array([pool_size], np.int64)
+    sides = np.zeros(2 * books, OPTION_SIDE)
+    sides["first"] = FIRST_ROOM * np.arange(2 * books)
+    sides["room"] = FIRST_ROOM
+    return np.zeros(FIRST_ROOM * 2 * books, OPTION_LEVEL), sides
+
+
+def with_more_room(
+    pool: np.ndarray[Any, Any], used: int, sides: np.ndarray[Any, Any], side: int
+) -> tuple[np.ndarray[Any, Any], int]:
+    """Move the run of `side` to a place of twice the room; return the pool and its places used.
+
+    A pool that is used up becomes a new one of twice the room that all runs have, without the
+    places that runs have left.
+    """
+    run = sides[side]
+    first, count = int(run["first"]), int(run["count"])
+    run["room"] *= 2
+    if used + int(run["room"]) <= len(pool):
+        pool[used : used + count] = pool[first : first + count]
+        run["first"] = used
+        return pool, used + int(run["room"])
+    total = int(sides["room"].sum())
+    larger, at = np.zeros(2 * total, OPTION_LEVEL), 0
+    for run in sides:
+        first, count = int(run["first"]), int(run["count"])
+        larger[at : at + count] = pool[first : first + count]
+        run["first"] = at
+        at += int(run["room"])
+    return larger, total
 
 
 @kernel(inline="always")
-def _home(instrument, side, price, slots):
-    mixed = np.uint64(price) * _GOLDEN + np.uint64(2 * instrument + side) * _ODD
-    spread = (mixed ^ (mixed >> np.uint64(29))) * _GOLDEN
-    return np.int64(((spread >> np.uint64(32)) * np.uint64(slots)) >> np.uint64(32))
+def level_rank(side, price):
+    """Return the rank of a price: better is larger, on both sides."""
+    return price if side & 1 else -price
 
 
 @kernel()
-def find_option_level(pool, index, instrument, side, price):
-    """Return the place of a level in the pool, or NO_LEVEL."""
-    mask = index.size - 1
-    slot = _home(instrument, side, price, index.size)
-    while index[slot] >= 0:
-        level = pool[index[slot]]
-        if level.price == price and level.instrument == instrument and level.side == side:
-            return np.int64(index[slot])
-        slot = (slot + 1) & mask
-    return np.int64(NO_LEVEL)
+def find_option_level(pool, sides, side, rank):
+    """Return the place in the pool of the first level of a side that is not worse than `rank`."""
+    low = sides[side].first
+    high = low + sides[side].count
+    while low < high:
+        middle = (low + high) >> 1
+        if pool[middle].rank < rank:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @kernel()
-def index_option_level(pool, index, place):
-    """Enter a level of the pool into the hash."""
-    level = pool[place]
-    mask = index.size - 1
-    slot = _home(level.instrument, level.side, level.price, index.size)
-    while index[slot] >= 0:
-        slot = (slot + 1) & mask
-    index[slot] = place
+def add_depth(pool, sides, side, rank, qty, orders):
+    """Add quantity and orders at a level, made if new; the side must have room."""
+    place = find_option_level(pool, sides, side, rank)
+    end = sides[side].first + sides[side].count
+    if place == end or pool[place].rank != rank:
+        for moved in range(end, place, -1):
+            pool[moved] = pool[moved - 1]
+        pool[place].rank = rank
+        pool[place].depth_qty = 0
+        pool[place].order_count = 0
+        sides[side].count += 1
+    pool[place].depth_qty += qty
+    pool[place].order_count += orders
 
 
 @kernel()
-def _unindex(pool, index, place):
-    mask = index.size - 1
-    level = pool[place]
-    hole = _home(level.instrument, level.side, level.price, index.size)
-    while index[hole] != place:
-        hole = (hole + 1) & mask
-    probe = (hole + 1) & mask
-    while index[probe] >= 0:
-        other = pool[index[probe]]
-        home = _home(other.instrument, other.side, other.price, index.size)
-        if ((probe - home) & mask) >= ((probe - hole) & mask):
-            index[hole] = index[probe]
-            hole = probe
-        probe = (probe + 1) & mask
-    index[hole] = NO_LEVEL
-
-
-@kernel()
-def add_option_level(pool, index, free, free_count, best, instrument, side, price):
-    """Make an empty level and put it in its place between its neighbours; return its place."""
-    free_count[0] -= 1
-    place = np.int64(free[free_count[0]])
-    outward = 1 if side == 0 else -1
-    better, worse = np.int64(NO_LEVEL), np.int64(best[instrument, side])
-    while worse >= 0 and (price - pool[worse].price) * outward > 0:
-        better, worse = worse, np.int64(pool[worse].worse)
-    level = pool[place]
-    level.price = price
-    level.depth_qty = 0
-    level.order_count = 0
-    level.instrument = instrument
-    level.side = side
-    level.better = better
-    level.worse = worse
-    if better >= 0:
-        pool[better].worse = place
-    else:
-        best[instrument, side] = place
-    if worse >= 0:
-        pool[worse].better = place
-    index_option_level(pool, index, place)
-    return place
-
-
-@kernel()
-def drop_option_level(pool, index, free, free_count, best, place):
-    """Take a level out of its book and give its place back."""
-    level = pool[place]
-    _unindex(pool, index, place)
-    if level.better >= 0:
-        pool[level.better].worse = level.worse
-    else:
-        best[level.instrument, level.side] = level.worse
-    if level.worse >= 0:
-        pool[level.worse].better = level.better
-    free[free_count[0]] = place
-    free_count[0] += 1
+def take_depth(pool, sides, side, rank, qty, orders):
+    """Take quantity and orders off a level that is there; without orders it leaves."""
+    place = find_option_level(pool, sides, side, rank)
+    pool[place].depth_qty -= qty
+    pool[place].order_count -= orders
+    if pool[place].order_count == 0:
+        end = sides[side].first + sides[side].count - 1
+        for moved in range(place, end):
+            pool[moved] = pool[moved + 1]
+        sides[side].count -= 1

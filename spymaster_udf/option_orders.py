@@ -17,10 +17,11 @@ from spymaster_udf.order_table import home_slot
 OPTION_ORDER = np.dtype(
     [
         ("order_id", np.uint64),
+        ("rank", np.int64),  # of its level, see option_levels.py
         ("instrument", np.int32),  # place in the table of instruments
         ("epoch", np.int32),
-        ("level", np.int32),  # place in the pool of option_levels.py
         ("qty", np.uint32),  # contracts; 0 = free slot
+        ("side", np.uint32),  # 0 ask, 1 bid
     ]
 )
 

@@ -29,13 +29,8 @@ from spymaster_udf.book_state import (
     WINDOW_NS,
     Pause,
 )
-from spymaster_udf.compile import kernel
-from spymaster_udf.option_levels import (
-    NO_LEVEL,
-    add_option_level,
-    drop_option_level,
-    find_option_level,
-)
+from spymaster_udf.compile import kernel, prefetch
+from spymaster_udf.option_levels import add_depth, level_rank, take_depth
 from spymaster_udf.option_orders import find_option_order
 from spymaster_udf.order_table import home_slot
 
@@ -81,11 +76,15 @@ ROWS: Final = next(_state)
 RECORDS_SEEN: Final = next(_state)
 RECORDS_APPLIED: Final = next(_state)
 LAST_WINDOW: Final = next(_state)  # latest window of any instrument
+FULL_SIDE: Final = next(_state)  # side of option_levels.py that needs room, -1: none
 FIRST_ANOMALY_INDEX: Final = next(_state)
 FIRST_ANOMALY_TS_EVENT: Final = next(_state)
 FIRST_ANOMALY_ORDER_ID: Final = next(_state)
 FIRST_ANOMALY_KIND: Final = next(_state)
 QUOTE_STATE_SIZE: Final = next(_state)
+
+SLOT_AHEAD = 16  # records; far enough to arrive from memory
+BOOK_AHEAD = 8
 
 
 @kernel(inline="always")
@@ -99,16 +98,18 @@ def _count_anomaly(kind, index, ts_event, order_id, state, counters):
 
 
 @kernel()
-def tell_quote(instruments, number, pool, best, window, state, out):
+def tell_quote(instruments, number, pool, sides, window, state, out):
     """Write an instrument's row for a window if its quote differs from that of its last row."""
     instrument = instruments[number]
-    bid_place, ask_place = best[number, 1], best[number, 0]
     bid_price, bid_qty = np.int64(NONE_INT), np.int64(0)
     ask_price, ask_qty = np.int64(NONE_INT), np.int64(0)
-    if bid_place >= 0:
-        bid_price, bid_qty = pool[bid_place].price, pool[bid_place].depth_qty
-    if ask_place >= 0:
-        ask_price, ask_qty = pool[ask_place].price, pool[ask_place].depth_qty
+    asks, bids = sides[2 * number], sides[2 * number + 1]
+    if bids.count > 0:
+        best = pool[bids.first + bids.count - 1]
+        bid_price, bid_qty = best.rank, best.depth_qty
+    if asks.count > 0:
+        best = pool[asks.first + asks.count - 1]
+        ask_price, ask_qty = -best.rank, best.depth_qty
     valid = np.int64(instrument.book_valid)
     if (
         instrument.told_valid == valid
@@ -135,7 +136,7 @@ def tell_quote(instruments, number, pool, best, window, state, out):
 
 
 @kernel()
-def tell_last_quotes(instruments, begin, pool, best, state, first_window, end_window, out):
+def tell_last_quotes(instruments, begin, pool, sides, state, first_window, end_window, out):
     """At the end of the records: tell every open window from instrument `begin` on.
 
     Returns the instrument at which the output was full, their number when all are told. An
@@ -148,30 +149,16 @@ def tell_last_quotes(instruments, begin, pool, best, state, first_window, end_wi
         if instruments[number].clock != NONE_INT:
             window = max(instruments[number].window, first_window)
             if window <= last_window:
-                tell_quote(instruments, number, pool, best, window, state, out)
+                tell_quote(instruments, number, pool, sides, window, state, out)
     return instruments.size
 
 
-@kernel()
-def _clear(instruments, number, pool, index, free, free_count, best, epochs):
-    for side in range(2):
-        place = np.int64(best[number, side])
-        while place >= 0:
-            following = np.int64(pool[place].worse)
-            drop_option_level(pool, index, free, free_count, best, place)
-            place = following
-    epochs[number] += 1
-
-
 @kernel(inline="always")
-def _take_off(orders, slot, qty, pool, index, free, free_count, best, is_gone):
-    """Take quantity off an order's level, and the order too if it is gone; an empty level leaves."""
-    place = np.int64(orders[slot].level)
-    pool[place].depth_qty -= qty
-    if is_gone:
-        pool[place].order_count -= 1
-        if pool[place].order_count == 0:
-            drop_option_level(pool, index, free, free_count, best, place)
+def _clear(sides, number, epochs):
+    """Empty a book; its orders, of an epoch that is over, are no longer found."""
+    sides[2 * number].count = 0
+    sides[2 * number + 1].count = 0
+    epochs[number] += 1
 
 
 @kernel(inline="always")
@@ -215,8 +202,8 @@ def index_instruments(instruments, instrument_index):
 @kernel()
 def replay_quotes(
     ts_event, ts_recv, order_id, price, size, flags, action, side, instrument_id,
-    begin, instruments, instrument_index, epochs, best, orders, pool, index, free, free_count,
-    state, first_window, end_window, counters, out,
+    begin, instruments, instrument_index, epochs, orders, pool, sides, state,
+    first_window, end_window, counters, out,
 ):  # fmt: skip
     """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
 
@@ -224,12 +211,23 @@ def replay_quotes(
     option_quotes.py.
     """
     mask = np.uint64(orders.size - 1)
+    last = ts_event.size - 1
     for i in range(begin, ts_event.size):
-        # A record makes at most one order, one level and one row.
-        if state[ORDER_SLOTS_USED] >= orders.size // 2 or free_count[0] == 0:
+        # A record makes at most one order and one row.
+        if state[ORDER_SLOTS_USED] >= orders.size // 2:
             return i, NEED_ROOM
         if state[ROWS] == out.shape[0]:
             return i, OUTPUT_FULL
+        # What later records need, so that it is in cache when their turn comes.
+        later = order_id[np.uint64(min(i + SLOT_AHEAD, last))]
+        prefetch(orders, np.uint64(home_slot(later, mask)), 1)
+        coming = np.uint64(min(i + BOOK_AHEAD, last))
+        number = _find_instrument(instruments, instrument_index, instrument_id[coming])
+        if number >= 0:
+            prefetch(instruments, np.uint64(number), 1)
+            for half in range(2):
+                run = sides[np.uint64(2 * number + half)]
+                prefetch(pool, np.uint64(run.first + max(run.count - 1, 0)), 1)
 
         oid = order_id[i]
         event_ns = ts_event[i]
@@ -237,6 +235,10 @@ def replay_quotes(
         if number < 0:
             _count_anomaly(OTHER_INSTRUMENT, i, event_ns, oid, state, counters)
             continue
+        for of_side in range(2 * number, 2 * number + 2):
+            if sides[of_side].count == sides[of_side].room:
+                state[FULL_SIDE] = of_side
+                return i, NEED_ROOM
         instrument = instruments[number]
         flag = flags[i]
         in_snapshot_record = (flag & F_SNAPSHOT) != 0
@@ -247,7 +249,7 @@ def replay_quotes(
         elif window > instrument.window:
             closed = max(instrument.window, first_window)
             if closed < min(window, end_window):
-                tell_quote(instruments, number, pool, best, closed, state, out)
+                tell_quote(instruments, number, pool, sides, closed, state, out)
             instrument.window = window
         instrument.clock = clock
         state[LAST_WINDOW] = max(state[LAST_WINDOW], window)
@@ -257,7 +259,7 @@ def replay_quotes(
         state[RECORDS_APPLIED] += 1
         if in_snapshot_record:
             if instrument.in_snapshot == 0:
-                _clear(instruments, number, pool, index, free, free_count, best, epochs)
+                _clear(sides, number, epochs)
                 instrument.in_snapshot = 1
                 instrument.book_valid = 0
                 instrument.clear_pending = 0
@@ -296,51 +298,43 @@ def replay_quotes(
                     _count_anomaly(OVER_REDUCTION, i, event_ns, oid, state, counters)
                     qty = old_qty
                 is_gone = qty == old_qty
-                _take_off(orders, slot, qty, pool, index, free, free_count, best, is_gone)
+                of_side = 2 * number + np.int64(orders[slot].side)
+                take_depth(pool, sides, of_side, orders[slot].rank, qty, np.int64(is_gone))
                 if is_gone:
                     _remove(orders, slot, mask, state)
                 else:
                     orders[slot].qty = old_qty - qty
 
         elif kind == ADD or kind == MODIFY:
-            new_side = 0 if side[i] == ASK else 1
+            new_side = np.int64(0 if side[i] == ASK else 1)
+            of_side = 2 * number + new_side
+            rank = level_rank(new_side, price[i])
             slot = find_option_order(orders, oid, number, epochs[number], mask)
             known = slot >= 0
             if known and kind == ADD:
                 _count_anomaly(DUPLICATE_ADD, i, event_ns, oid, state, counters)
             elif not known and kind == MODIFY:
                 counters[UNKNOWN_MODIFY] += 1
-            stays = False
             if known:
-                place = np.int64(orders[slot].level)
                 old_qty = np.int64(orders[slot].qty)
-                stays = qty != 0 and pool[place].price == price[i] and pool[place].side == new_side
-                if stays:
-                    pool[place].depth_qty += qty - old_qty
-                    orders[slot].qty = qty
-                else:
-                    _take_off(orders, slot, old_qty, pool, index, free, free_count, best, True)
-                    if qty == 0:
-                        _remove(orders, slot, mask, state)
-            if qty != 0 and not stays:
-                place = find_option_level(pool, index, number, new_side, price[i])
-                if place == NO_LEVEL:
-                    place = add_option_level(
-                        pool, index, free, free_count, best, number, new_side, price[i]
-                    )
-                pool[place].depth_qty += qty
-                pool[place].order_count += 1
+                old_side = 2 * number + np.int64(orders[slot].side)
+                take_depth(pool, sides, old_side, orders[slot].rank, old_qty, 1)
+                if qty == 0:
+                    _remove(orders, slot, mask, state)
+            if qty != 0:
+                add_depth(pool, sides, of_side, rank, qty, 1)
                 if not known:
                     slot = -1 - slot
                     orders[slot].order_id = oid
                     orders[slot].instrument = number
                     orders[slot].epoch = epochs[number]
                     state[ORDER_SLOTS_USED] += 1
-                orders[slot].level = place
+                orders[slot].side = new_side
+                orders[slot].rank = rank
                 orders[slot].qty = qty
 
         elif kind == CLEAR:
-            _clear(instruments, number, pool, index, free, free_count, best, epochs)
+            _clear(sides, number, epochs)
             if not in_snapshot_record:
                 instrument.book_valid = 0
                 instrument.clear_pending = 1

@@ -16,13 +16,14 @@ import pyarrow as pa
 from spymaster_udf.anomalies import BadParamsError, BookReport, check_anomaly_limit, report_of
 from spymaster_udf.book_state import COUNTER_SIZE, NONE_INT, WINDOW_NS, Pause
 from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
-from spymaster_udf.option_levels import index_option_level, new_option_levels
+from spymaster_udf.option_levels import new_option_levels, with_more_room
 from spymaster_udf.option_orders import new_option_orders, rebuild_option_orders
 from spymaster_udf.option_quote_kernel import (
     FIRST_ANOMALY_INDEX,
     FIRST_ANOMALY_KIND,
     FIRST_ANOMALY_ORDER_ID,
     FIRST_ANOMALY_TS_EVENT,
+    FULL_SIDE,
     INSTRUMENT,
     LAST_WINDOW,
     ORDER_SLOTS_USED,
@@ -65,6 +66,7 @@ class OptionQuotes:
         self._state = np.zeros(QUOTE_STATE_SIZE, np.int64)
         self._state[FIRST_ANOMALY_INDEX] = -1
         self._state[LAST_WINDOW] = NONE_INT
+        self._state[FULL_SIDE] = -1
         self._counters = np.zeros(COUNTER_SIZE, np.int64)
         self._instruments = _instrument_table(ticks)
         slots = 2
@@ -73,9 +75,9 @@ class OptionQuotes:
         self._instrument_index = np.full(slots, -1, np.int32)
         index_instruments(self._instruments, self._instrument_index)
         self._epochs = np.zeros(len(ticks), np.int32)
-        self._best = np.full((len(ticks), 2), -1, np.int32)
         self._orders = new_option_orders(1 << 14)
-        self._levels = new_option_levels(1 << 12)
+        self._pool, self._sides = new_option_levels(len(ticks))
+        self._pool_used = len(self._pool)
         self._out = np.empty((_ROWS_A_FLUSH, len(QUOTE_COLUMNS)), np.int64)
 
     def feed(self, batch: MboColumns) -> Iterator[pa.RecordBatch]:
@@ -101,7 +103,7 @@ class OptionQuotes:
         number = 0
         while number < self._instruments.size:
             number = tell_last_quotes(
-                self._instruments, number, self._levels[0], self._best, self._state,
+                self._instruments, number, self._pool, self._sides, self._state,
                 *self._windows, self._out,
             )  # fmt: skip
             if self._state[ROWS]:
@@ -123,8 +125,9 @@ class OptionQuotes:
 
     def _replay(self, columns: tuple[np.ndarray[Any, Any], ...], done: int) -> tuple[int, int]:
         answer: tuple[int, int] = replay_quotes(
-            *columns, done, self._instruments, self._instrument_index, self._epochs, self._best,
-            self._orders, *self._levels, self._state, *self._windows, self._counters, self._out,
+            *columns, done, self._instruments, self._instrument_index, self._epochs,
+            self._orders, self._pool, self._sides, self._state, *self._windows, self._counters,
+            self._out,
         )  # fmt: skip
         return answer
 
@@ -134,14 +137,11 @@ class OptionQuotes:
         return quote_batch(self._out[:rows])
 
     def _make_room(self) -> None:
-        pool, _, _, free_count = self._levels
-        if free_count[0] == 0:
-            larger, index, free, count = new_option_levels(2 * pool.size)
-            larger[: pool.size] = pool
-            for place in range(pool.size):
-                index_option_level(larger, index, place)
-            count[0] = pool.size
-            self._levels = larger, index, free, count
+        if self._state[FULL_SIDE] >= 0:
+            self._pool, self._pool_used = with_more_room(
+                self._pool, self._pool_used, self._sides, int(self._state[FULL_SIDE])
+            )
+            self._state[FULL_SIDE] = -1
         if self._state[ORDER_SLOTS_USED] >= self._orders.size // 2:
             # Orders that a clear has ended leave now; often that is room enough.
             rebuilt = new_option_orders(self._orders.size)

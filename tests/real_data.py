@@ -20,6 +20,14 @@ ESM4 = "esm4-glbx-mdp3-20240508T000000-000002.mbo.dbn.zst"
 
 ES_TICK_INT = 250_000_000
 
+ESH4_OPEN_NS = 1_703_541_600_000_000_000  # 2023-12-25 22:00:00 UTC
+ESH4_SESSION = {
+    "tick_int": ES_TICK_INT,
+    "session_start_ns": ESH4_OPEN_NS,
+    "session_end_ns": ESH4_OPEN_NS + 7_200_000_000_000,
+    "hud_max_ticks": 40,  # the oracle needs half a minute for 200
+}
+
 
 def real_data_folder() -> Path:
     """The folder of SPYMASTER_REAL_DATA, by default `../shared/data/real` beside the project."""

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ESH4_SESSION
 from engine_runs import TABLES, engine_tables, run_engine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mbo_streams import Stream, random_splits, streams
 from oracle_book import oracle_book
-from real_data import ES_TICK_INT, ESH4, ESM4, real_mbo
+from real_data import ES_TICK_INT, ESH4, ESH4_SESSION, ESM4, real_mbo
 
 from spymaster_udf import book_engine, book_kernel
 from spymaster_udf.anomalies import BadDataError, BadParamsError

@@ -1,0 +1,72 @@
+"""Prints how fast option quotes are replayed, and the memory: bench_option_quotes.py [messages ...]
+
+A sample chain of 5,000 options and half a million live orders, one thread; decoding is not counted.
+Each size (default 1, 5 and 20 million messages) runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ingest.dbn_file import DbnFile
+from ingest.sample import MarketConfig, OptionConfig, write_day_with_options
+from spymaster_udf.book_stream import BATCH_RECORDS
+from spymaster_udf.mbo import RECORD
+from spymaster_udf.mbo_columns import MboColumns
+from spymaster_udf.option_quotes import OptionQuotes
+
+DEFAULT_MESSAGES = ["1000000", "5000000", "20000000"]
+DAY_NS = 1_767_657_600_000_000_000  # 2026-01-06 00:00 UTC
+HOUR_NS = 3_600_000_000_000
+MARKET = {"minutes": 60, "messages": 400_000}
+
+
+def measure(path: Path) -> None:
+    """Replay one file and print a line."""
+    with DbnFile(path) as file:
+        ids = {int(i) for chunk in file.chunks(BATCH_RECORDS) for i in set(chunk["instrument_id"])}
+    engine = OptionQuotes(
+        dict.fromkeys(ids, 50_000_000),
+        session_start_ns=DAY_NS + 14 * HOUR_NS,
+        session_end_ns=DAY_NS + 18 * HOUR_NS,
+        max_anomaly_share=1.0,
+    )
+    engine.compile()
+    messages, rows, seconds = 0, 0, 0.0
+    with DbnFile(path) as file:
+        for records in file.chunks(BATCH_RECORDS):
+            columns = MboColumns.of_records(records.view(RECORD))
+            start = time.perf_counter()
+            rows += sum(batch.num_rows for batch in engine.feed(columns))
+            seconds += time.perf_counter() - start
+            messages += len(columns)
+    start = time.perf_counter()
+    rows += sum(batch.num_rows for batch in engine.finish())
+    seconds += time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{messages:>12,} messages of {len(ids):,} options, {rows:,} rows in {seconds:6.2f} s: "
+        f"{messages / seconds / 1e6:5.2f} M messages/s, peak memory {peak:,.0f} MB",
+        flush=True,
+    )
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for messages in sys.argv[1:] or DEFAULT_MESSAGES:
+            options = OptionConfig(strikes=625, expiries=4, depth=50, messages=int(messages))
+            write_day_with_options(Path(folder), MarketConfig(**MARKET), options)
+            (path,) = Path(folder).glob("*.OPT.dbn.zst")
+            subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measure"]:
+        measure(Path(sys.argv[2]))
+    else:
+        main()
