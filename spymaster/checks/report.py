@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 from typing import Any
 
 from rich.console import Console
@@ -120,11 +121,15 @@ def _row_object(row: dict[str, Any]) -> dict[str, Any]:
         for name, value in row.items()
         if name.endswith("_ts_ns") and value is not None
     }
-    # JSON has no NaN and no infinity.
-    values = {
-        name: str(value)
-        if (isinstance(value, float) and abs(value) in (float("inf"),)) or value != value
-        else value
-        for name, value in row.items()
-    }
-    return {**times, **values}
+    return {**times, **{name: _json_value(value) for name, value in row.items()}}
+
+
+def _json_value(value: Any) -> Any:
+    """JSON has no NaN and no infinity: these become text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list):
+        return [_json_value(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _json_value(one) for name, one in value.items()}
+    return value
