@@ -22,6 +22,20 @@ def print_day(report: DayReport, console: Console) -> None:
     if report.nothing_to_check:
         console.print(f"{title}: {report.nothing_to_check}, nothing to check", highlight=False)
         return
+    if report.results:
+        console.print(_results(title, report))
+    if report.problem:
+        console.print(f"{title}: {report.problem}", highlight=False)
+    for key in report.missing:
+        console.print(
+            f"missing: {key} {report.symbol} {report.dt} is not in the lake", highlight=False
+        )
+    for result in report.results:
+        if result.outcome in (FAILED, WARNED) and result.rows:
+            console.print(_first_rows(result))
+
+
+def _results(title: str, report: DayReport) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("check", no_wrap=True)
     table.add_column("")
@@ -34,12 +48,7 @@ def print_day(report: DayReport, console: Console) -> None:
             result.check.name, result.outcome, count, f"{result.seconds:.2f}",
             result.reason or result.check.sentence, style=_STYLES[result.outcome],
         )  # fmt: skip
-    console.print(table)
-    for key in report.missing:
-        console.print(f"missing: {key} {report.symbol} {report.dt} is not in the lake")
-    for result in report.results:
-        if result.outcome in (FAILED, WARNED) and result.rows:
-            console.print(_first_rows(result))
+    return table
 
 
 def _first_rows(result: CheckResult) -> Table:
@@ -97,6 +106,7 @@ def _day_object(report: DayReport) -> dict[str, Any]:
         "dt": report.dt,
         "passed": report.passed,
         "nothing_to_check": report.nothing_to_check,
+        "problem": report.problem,
         "missing": report.missing,
         "checks": [
             {
