@@ -56,7 +56,9 @@ def _first_rows(result: CheckResult) -> Table:
     first = f"the first {shown} of {all_rows:,} rows" if all_rows > shown else f"{shown} rows"
     table = Table(title=f"{result.check.name}: {first}", title_justify="left")
     for name in result.rows[0]:
-        table.add_column(name.removesuffix("_ts_ns").removesuffix("_int"), overflow="fold")
+        is_time = name.endswith("_ts_ns")
+        heading = name.removesuffix("_ts_ns").removesuffix("_int")
+        table.add_column(heading, overflow="fold", no_wrap=is_time)
     for row in result.rows:
         table.add_row(*(readable(name, value) for name, value in row.items()))
     return table

@@ -94,7 +94,7 @@ def test_wrong_rows_exit_1_and_are_shown_with_their_time(lake: Lake):
 
 
 def test_an_unfinished_partition_is_missing(lake: Lake):
-    """Without _SUCCESS there is no partition, whatever lies there: said, exit 1; the others are checked."""
+    """Without _SUCCESS there is no partition: said, exit 1; what does not need it is checked."""
     ref(lake, ZONE).success_path.unlink()
     result = run(lake, "data", "--dt", DT)
     assert result.exit_code == 1
@@ -178,7 +178,7 @@ def test_shown_sql_runs_in_a_plain_duckdb(es_option_day: OptionDay):
         (("--dt", "tuesday"), "'tuesday' is not a date"),
         (("--dates", "2026-01-07:2026-01-06"), "ends before it begins"),
         (("--dates", "2025-01-06:2025-01-07"), "has nothing of ESH6 from 2025-01-06"),
-        (("--dt", DT, "--symbol", "../x"), "'../x' is not an outright futures contract"),
+        (("--dt", DT, "--symbol", "../x"), "'../x' is not a symbol (such as ESH6)"),
         (("--dt", DT, "--show", "nothing"), "data has no check 'nothing': there are contract"),
     ],
 )
