@@ -13,6 +13,7 @@ from rich.table import Table
 from spymaster.checks.run import FAILED, NOT_RUN, PASSED, WARNED, CheckResult, DayReport
 from spymaster.products import PRICE_SCALE
 
+_TIME_WIDTH = len("2026-01-06 14:30:00Z")
 _STYLES = {PASSED: "green", FAILED: "bold red", WARNED: "yellow", NOT_RUN: "dim"}
 
 
@@ -56,9 +57,9 @@ def _first_rows(result: CheckResult) -> Table:
     first = f"the first {shown} of {all_rows:,} rows" if all_rows > shown else f"{shown} rows"
     table = Table(title=f"{result.check.name}: {first}", title_justify="left")
     for name in result.rows[0]:
-        is_time = name.endswith("_ts_ns")
+        width = _TIME_WIDTH if name.endswith("_ts_ns") else None
         heading = name.removesuffix("_ts_ns").removesuffix("_int")
-        table.add_column(heading, overflow="fold", no_wrap=is_time)
+        table.add_column(heading, overflow="fold", min_width=width)
     for row in result.rows:
         table.add_row(*(readable(name, value) for name, value in row.items()))
     return table

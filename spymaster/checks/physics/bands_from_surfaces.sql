@@ -2,7 +2,10 @@
 -- severity: error
 with bounds as (
     pivot (
-        select metric_name, q05, if(q95 = q05, 1, q95 - q05) as span
+        select
+            metric_name,
+            q05,
+            if(q95 = q05, 1, q95 - q05) as span
         from physics_norm_calibration
     )
     on metric_name in (
@@ -97,7 +100,10 @@ found as (
         max(value) filter (where name like '%vacuum_norm') as vacuum_norm
     from (
         unpivot (
-            select window_start_ts_ns, columns('_norm$') from physics_bands_1s
+            select
+                window_start_ts_ns,
+                columns('_norm$')
+            from physics_bands_1s
         ) on columns('_norm$') into name name value value
     )
     group by all

@@ -29,7 +29,7 @@ quantiles as (
         [
             quantile_cont(pull_add_log, [0.05, 0.95]) filter (where has_flow),
             quantile_cont(log1p_pull_intensity_rest, [0.05, 0.95])
-                filter (where pull_qty_rest > 0),
+            filter (where pull_qty_rest > 0),
             quantile_cont(log1p_erosion_norm, [0.05, 0.95]) filter (where wall_erosion > 0),
             quantile_cont(d2_pull_add_log, [0.05, 0.95]) filter (where has_flow),
             quantile_cont(wall_strength_log, [0.05, 0.95]) filter (where depth_qty_rest > 0)

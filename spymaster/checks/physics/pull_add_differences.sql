@@ -27,7 +27,10 @@ reappearing as (
         levels.*,
         coalesce(ago_2.pull_add_log, 0) as p2,
         coalesce(ago_3.pull_add_log, 0) as p3
-    from (from levels where not has_row_before) as levels
+    from (
+        select * from levels
+        where not has_row_before
+    ) as levels
     left join vacuum_surface_1s as ago_2
         on
             levels.window_start_ts_ns = ago_2.window_start_ts_ns + 2000000000

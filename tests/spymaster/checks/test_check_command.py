@@ -72,7 +72,8 @@ def test_wrong_rows_exit_1_and_are_shown_with_their_time(lake: Lake):
     changed = path.with_name("changed.parquet")
     duckdb.sql(
         f"copy (select * replace (if(window_start_ts_ns = 1767709800000000000, message_count + 1, "
-        f"message_count) as message_count) from '{path}') to '{changed}'"
+        f"message_count) as message_count) from read_parquet('{path}', hive_partitioning = false)) "
+        f"to '{changed}'"
     )
     changed.replace(path)
     result = run(lake, "data", "--dt", DT)
