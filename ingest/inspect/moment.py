@@ -41,14 +41,14 @@ def moment_ns(text: str, day: date, zone: str = LOCAL_ZONE) -> int:
     """
     if text == END:
         return _LATEST_NS
-    if re.fullmatch(r"\d{16,19}", text):
+    if re.fullmatch(r"\d{16,19}", text) and int(text) < _LATEST_NS:
         return int(text)
     match = _TIME.fullmatch(text.strip())
     try:
         if match is None:
             raise ValueError
         return _ns_of(match, day, zone)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UserError(
             f"--at {text!r} is not a time: HH:MM:SS.fraction (New York), the same with Z (UTC), "
             "2026-01-06T14:30:05Z, UTC nanoseconds, or end"
@@ -70,7 +70,10 @@ def _ns_of(match: re.Match[str], day: date, zone: str) -> int:
     clock = time(hour, minute, second, tzinfo=tz)
     times = [_utc_ns(datetime.combine(one, clock)) for one in days]
     inside = [at for at in times if midnight <= at < midnight + _DAY_NS]
-    return (inside or times)[0] + fraction
+    at = (inside or times)[0] + fraction
+    if not 0 <= at < _LATEST_NS:
+        raise ValueError
+    return at
 
 
 def _utc_ns(moment: datetime) -> int:

@@ -28,6 +28,15 @@ spymaster check data --symbol ESH6 --dt 2026-01-06 --show depth_carries_over | d
 - The dbt tests keep wrong rows from being published. The checks find what they cannot: files that were
   changed later, tables that do not belong together, what follows from records or from another table.
 
+## Why files of SQL
+
+- dbt's tests run on what is staged and need a dbt run, some seconds and the day's vars: too much for cron
+  over a month of days, and blind to what happens to a file afterwards.
+- Assertions in Python are quick to write, but nobody can paste one into a notebook and look at the rows.
+- A query of wrong rows can be read and pasted. Its price: what takes several steps is a longer query.
+  Tables of a day are joined on (window, price, side), which takes seconds for 14.6 million rows; a
+  positional join looks cheaper and had not ended after minutes.
+
 ## JSON
 
 `--json` prints `suite`, `symbol`, `passed` and `days`, each with

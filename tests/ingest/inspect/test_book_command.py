@@ -148,7 +148,20 @@ def test_times(text: str, ns_after_midnight: int):
     assert moment_ns(text, DAY) - MIDNIGHT == ns_after_midnight
 
 
-@pytest.mark.parametrize("text", ["", "noon", "25:00", "09:60", "9", "2026-13-01T10:00", "10:00X"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "noon",
+        "25:00",
+        "09:60",
+        "9",
+        "2026-13-01T10:00",
+        "10:00X",
+        "9" * 19,
+        "0001-01-01T00:00+14:00",
+    ],
+)
 def test_what_is_no_time(text: str):
     with pytest.raises(UserError, match="is not a time"):
         moment_ns(text, DAY)
