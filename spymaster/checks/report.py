@@ -31,6 +31,10 @@ def print_day(report: DayReport, console: Console) -> None:
         console.print(
             f"missing: {key} {report.symbol} {report.dt} is not in the lake", highlight=False
         )
+    if report.missing:
+        console.print(
+            f"build it: spymaster build --dt {report.dt} --symbol {report.symbol}", highlight=False
+        )
     for result in report.results:
         if result.outcome in (FAILED, WARNED) and result.rows:
             console.print(_first_rows(result))

@@ -16,6 +16,7 @@ from spymaster.contracts import known_keys
 from spymaster.dbt_yaml import model_name
 from spymaster.errors import UserError
 from spymaster.lake import Lake, is_partition_complete
+from spymaster.progress import progress
 
 FIRST_ROWS: Final = 5
 
@@ -84,8 +85,14 @@ def check_day(
 def _run_checks(suite: Suite, lake: Lake, report: DayReport) -> None:
     with open_day(lake, report.symbol, report.dt, suite.tables) as day:
         report.missing = day.missing
-        if len(day.missing) < len(suite.tables):
-            report.results = [run_check(check, day) for check in suite.checks()]
+        if len(day.missing) == len(suite.tables):
+            return
+        checks = suite.checks()
+        title = f"check {suite.name} {report.symbol} {report.dt}"
+        with progress(title, len(checks), "checks") as advance:
+            for check in checks:
+                report.results.append(run_check(check, day))
+                advance(1)
 
 
 def has_options(suite: Suite, lake: Lake, symbol: str, dt: str) -> bool:
