@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from ingest.inspect.ladder_view import LastTrade, MomentView, moment_text, print_ladder
-from ingest.inspect.moment import LOCAL_ZONE, EventsUntil, day_of, moment_ns
+from ingest.inspect.moment import END, LOCAL_ZONE, EventsUntil, day_of, moment_ns
 from ingest.inspect.source import Chosen, Source, open_source, tick_of
 from spymaster.errors import UserError
 from spymaster.lake import Lake
@@ -142,7 +142,7 @@ def book_at(
         for columns in events.cut(_again(first, stream)):
             replay.feed(columns, chosen.symbol)
     chosen.require_found()
-    to_the_end = at_text == "end"
+    to_the_end = at_text == END
     _require_inside(source, events, at_ns, to_the_end)
     engine = replay.engine or replay_engine(chosen.symbol, rest_ns, assume_valid)
     moment = events.last_ns if to_the_end else at_ns

@@ -12,7 +12,7 @@ import numpy as np
 
 from spymaster.errors import UserError
 from spymaster_udf.mbo import F_LAST, F_SNAPSHOT
-from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
+from spymaster_udf.mbo_columns import MboColumns
 
 END: Final = "end"
 LOCAL_ZONE: Final = "America/New_York"
@@ -136,6 +136,3 @@ class EventsUntil:
         clock = np.maximum.accumulate(times)
         self.last_ns = int(clock[-1])
         return clock
-
-
-__all__ = ["END", "NO_RECORDS", "EventsUntil", "day_of", "moment_ns"]

@@ -41,14 +41,13 @@ create table partition_inputs (
 
 @dataclass
 class CheckedDay:
-    """What is there of a day: complete partitions by table name, the missing, the unreadable."""
+    """What is there of a day: complete partitions by table name, and what is missing."""
 
     connection: duckdb.DuckDBPyConnection
     views: dict[str, str] = field(default_factory=dict)
     """Table name → the SQL that makes its view; `parameters` is among them."""
     rows: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     """Tables whose data file is not what its manifest or its contract says."""
 
@@ -116,7 +115,6 @@ def _add_partition(day: CheckedDay, ref: PartitionRef, manifest: dict[str, Any])
     if problem or sha256 != recorded.get("sha256"):
         day.damaged.add(name)
     if rows is None:
-        day.unreadable[name] = str(problem)
         return
     day.rows[name] = rows
     path = str(ref.data_path).replace("'", "''")
