@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,7 +70,10 @@ def open_day(lake: Lake, symbol: str, dt: str, keys: tuple[str, ...]) -> Iterato
     refs = [day_ref(lake, key, symbol, dt) for key in keys]
     complete = [ref for ref in refs if is_partition_complete(ref)]
     before = {ref: manifest_sha256(ref) for ref in complete}
-    with duckdb.connect() as connection:
+    with (
+        tempfile.TemporaryDirectory(prefix="spymaster-check-") as scratch,
+        duckdb.connect(config={"temp_directory": scratch}) as connection,
+    ):
         if limit := os.environ.get("SPYMASTER_MEMORY_LIMIT"):
             connection.execute("set memory_limit = ?", [limit])
         day = CheckedDay(connection)
