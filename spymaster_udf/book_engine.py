@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from spymaster_udf.anomalies import BadParamsError, BookReport, check_anomaly_limit, report_of
 from spymaster_udf.book_kernel import replay
+from spymaster_udf.book_ladder import ASK_SIDE, BID_SIDE, Ladder, ladder_side
 from spymaster_udf.book_state import (
     ANNOUNCED_COUNT,
     BOOK_ROWS,
@@ -225,6 +226,33 @@ class BookEngine:
             int(state[FIRST_ANOMALY_INDEX]),
             int(state[FIRST_ANOMALY_TS_EVENT]),
             int(state[FIRST_ANOMALY_ORDER_ID]),
+        )
+
+    def ladder(self, at_ns: int | None = None) -> Ladder:
+        """Return the book as it stands after the records fed so far; reads and changes nothing.
+
+        Orders rest or not as of `at_ns` (UTC ns), by default the clock: the largest time seen.
+        """
+        state = self._state
+        clock = None if state[CLOCK] == NONE_INT else int(state[CLOCK])
+        at_ns = clock if at_ns is None else at_ns
+        levels = self._levels[: state[LEVEL_COUNT]]
+        trade_tick = int(state[LAST_TRADE_TICK])
+        bids, asks = (
+            ladder_side(
+                side, levels, self._orders, self.params.tick_int,
+                (at_ns or 0) - self.params.rest_ns,
+            )
+            for side in (BID_SIDE, ASK_SIDE)
+        )  # fmt: skip
+        return Ladder(
+            at_ns=at_ns,
+            book_valid=bool(state[BOOK_VALID]),
+            last_trade_price_int=(
+                None if trade_tick == NONE_INT else trade_tick * self.params.tick_int
+            ),
+            bids=bids,
+            asks=asks,
         )
 
     def _new_output(self) -> None:
