@@ -8,37 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from small_lake import book_ref, book_rows
 
 from spymaster.contracts import all_contracts, load_contract
 from spymaster.errors import UserError
-from spymaster.lake import Lake, PartitionRef, partition_ref
+from spymaster.lake import Lake, partition_ref
 from spymaster.partition_writer import write_partition
 from spymaster.warehouse import connect, refresh_warehouse, warehouse_path
 
-BOOK = "silver.future_mbo.book_snapshot_1s"
-START_NS = 1_767_709_800_000_000_000  # 2026-01-06 14:30 UTC
 DUCKDB_SHELL = Path(sys.executable).with_name("duckdb")
-
-
-def book_rows(count: int, message_count: int = 1) -> pa.Table:
-    """Rows of book_snapshot_1s: `count` seconds from 14:30; unknown, where it may be, else 1 or true."""
-    contract = load_contract(BOOK)
-    values = {pa.int64(): 1, pa.int32(): 1, pa.float64(): 1.0, pa.bool_(): True, pa.string(): "A"}
-    columns = {
-        field.name: [None if field.nullable else values[field.type]] * count
-        for field in contract.arrow_schema
-    }
-    columns["window_start_ts_ns"] = [START_NS + i * 10**9 for i in range(count)]
-    columns["best_bid_price_int"] = [6_925_250_000_000] * count
-    columns["message_count"] = [message_count] * count
-    return pa.table(columns, schema=contract.arrow_schema)
-
-
-def book_ref(lake: Lake, dt: str, symbol: str = "ESH6") -> PartitionRef:
-    return partition_ref(lake, BOOK, symbol, dt)
 
 
 @pytest.fixture
