@@ -1,10 +1,11 @@
 -- Black-76 in plain SQL, for whoever opens the warehouse with a stock DuckDB, where the compiled kernels
--- of black76.py cannot be: the same functions, the same answers (NULL instead of a wrong number), the same
--- formulas and names. Agreement with the kernels and the 60-digit vectors is in test_black76_macros.py.
+-- of black76.py cannot be: the same functions, the same answers (NULL instead of a wrong number), the
+-- same formulas. test_black76_macros.py holds them to the kernels and to 60-digit vectors.
 --
 -- A macro is text put in place of its call, so that a value used twice would be computed twice.
--- list_transform([x], lambda v: ...)[1] gives a value a name. Numbers end in e0 because a literal without
--- exponent is a DECIMAL, whose way to DOUBLE costs the last digit.
+-- list_transform([x], lambda v: ...)[1] gives a value a name; each name is of one macro only, because
+-- the text of an argument may stand inside. Numbers end in e0 because a literal without exponent is a
+-- DECIMAL, whose way to DOUBLE costs the last digit.
 
 -- e^(x²)·erfc(x) for x >= 0: Cody, Rational Chebyshev approximations for the error function, 1969.
 create or replace macro black76_erfcx(x) as
@@ -28,12 +29,12 @@ case
     else
         list_transform(
             [1e0 / (x * x)],
-            lambda inverse_square: (
+            lambda sq: (
                 5.6418958354775628695e-1
-                - inverse_square * (((((1.63153871373020978e-2 * inverse_square + 3.05326634961232344e-1) * inverse_square + 3.60344899949804439e-1)
-                * inverse_square + 1.25781726111229246e-1) * inverse_square + 1.60837851487422766e-2) * inverse_square + 6.58749161529837803e-4)
-                / (((((inverse_square + 2.56852019228982242e0) * inverse_square + 1.87295284992346047e0) * inverse_square + 5.27905102951428412e-1)
-                * inverse_square + 6.05183413124413191e-2) * inverse_square + 2.33520497626869185e-3)
+                - sq * (((((1.63153871373020978e-2 * sq + 3.05326634961232344e-1) * sq + 3.60344899949804439e-1)
+                * sq + 1.25781726111229246e-1) * sq + 1.60837851487422766e-2) * sq + 6.58749161529837803e-4)
+                / (((((sq + 2.56852019228982242e0) * sq + 1.87295284992346047e0) * sq + 5.27905102951428412e-1)
+                * sq + 6.05183413124413191e-2) * sq + 2.33520497626869185e-3)
             ) / x
         )[1]
 end;
@@ -77,7 +78,10 @@ case
         lambda first: list_transform(
             [{y1: 1e0 + h * first.y0, y2: first.y0 + h * (1e0 + h * first.y0)}],
             lambda second: list_transform(
-                [{y3: 2e0 * second.y1 + h * second.y2, y4: 3e0 * second.y2 + h * (2e0 * second.y1 + h * second.y2)}],
+                [{
+                    y3: 2e0 * second.y1 + h * second.y2,
+                    y4: 3e0 * second.y2 + h * (2e0 * second.y1 + h * second.y2)
+                }],
                 lambda third: list_transform(
                     [4e0 * third.y3 + h * third.y4],
                     lambda y5: black76_vega(h, t) * 2e0 * t * (
@@ -193,14 +197,16 @@ list_transform(
                         beta: bounds.value / bounds.scale,
                         distance: abs(black76_log_moneyness(option.f, option.k)),
                         upper: bounds.value > 0.5e0 * bounds.ceiling,
-                        target: if(bounds.value > 0.5e0 * bounds.ceiling, bounds.room, bounds.value) / bounds.scale
+                        target: if(bounds.value > 0.5e0 * bounds.ceiling, bounds.room, bounds.value)
+                            / bounds.scale
                     }],
                     lambda goal: case
                         when goal.target > 0e0
                             then list_transform(
                                 [list_reduce(
                                     black76_steps(),
-                                    lambda guess, _: black76_step(guess, goal.target, goal.distance, goal.upper),
+                                    lambda guess, _:
+                                        black76_step(guess, goal.target, goal.distance, goal.upper),
                                     black76_start(goal.beta, goal.distance)
                                 )],
                                 lambda found: if(found < 0e0, -found, null)
@@ -211,8 +217,8 @@ list_transform(
     )[1]
 )[1];
 
--- As many places as there may be steps; the method ends after two or three, at the very edges after 20.
-create or replace macro black76_steps() as range(40)::double[];
+-- As many places as there may be steps: two or three in a market, twelve at the edges of the double.
+create or replace macro black76_steps() as range(20)::double[];
 
 -- The arguments by name, when they are possible: with `v` a sigma or a price. Else NULL.
 create or replace macro black76_arguments(forward, strike, years, v, rate, "right") as
@@ -224,14 +230,16 @@ list_transform(
     }],
     lambda given: case
         when
-            given.f > 0e0 and given.k > 0e0 and given.t > 0e0 and given.v > 0e0 and given.f + given.k < 'inf'::double
-            and given.t < 'inf'::double and given.v < 'inf'::double and isfinite(given.r)
+            given.f > 0e0 and given.k > 0e0 and given.t > 0e0 and given.v > 0e0
+            and given.f + given.k < 'inf'::double and given.t < 'inf'::double
+            and given.v < 'inf'::double and isfinite(given.r)
             and given.discount > 0e0 and given.discount < 'inf'::double and given.is_call is not null
             then given
     end
 )[1];
 
-create or replace macro black76_finite(x) as list_transform([x], lambda answer: if(isfinite(answer), answer, null))[1];
+create or replace macro black76_finite(x) as
+list_transform([x], lambda answer: if(isfinite(answer), answer, null))[1];
 
 create or replace macro black76_iv(forward, strike, years, price, rate, "right") as
 list_transform(
@@ -252,7 +260,8 @@ list_transform(
     lambda vol: case
         when vol is not null and vol.v * sqrt(vol.t) > 0e0 and vol.v * sqrt(vol.t) < 'inf'::double then {
             f: vol.f, k: vol.k, is_call: vol.is_call, discount: vol.discount, s: vol.v * sqrt(vol.t),
-            d1: black76_log_moneyness(vol.f, vol.k) / (vol.v * sqrt(vol.t)) + 0.5e0 * (vol.v * sqrt(vol.t)),
+            d1: black76_log_moneyness(vol.f, vol.k) / (vol.v * sqrt(vol.t))
+                + 0.5e0 * (vol.v * sqrt(vol.t)),
             h: -abs(black76_log_moneyness(vol.f, vol.k)) / (vol.v * sqrt(vol.t))
         }
     end
@@ -264,7 +273,11 @@ list_transform(
     lambda chain: case
         when chain is not null then black76_finite(chain.discount * (
             greatest(if(chain.is_call, chain.f - chain.k, chain.k - chain.f), 0e0)
-            + if(chain.h < -37e0, 0e0, sqrt(chain.f) * sqrt(chain.k) * black76_otm_price(chain.h, 0.5e0 * chain.s))
+            + if(
+                chain.h < -37e0,
+                0e0,
+                sqrt(chain.f) * sqrt(chain.k) * black76_otm_price(chain.h, 0.5e0 * chain.s)
+            )
         ))
     end
 )[1];
@@ -274,7 +287,8 @@ list_transform(
     [black76_chain(forward, strike, years, sigma, rate, "right")],
     lambda chain: case
         when chain is not null then black76_finite(
-            chain.discount * 0.39894228040143267794e0 * exp(-0.5e0 * chain.d1 * chain.d1) / (chain.f * chain.s)
+            chain.discount * 0.39894228040143267794e0 * exp(-0.5e0 * chain.d1 * chain.d1)
+            / (chain.f * chain.s)
         )
     end
 )[1];

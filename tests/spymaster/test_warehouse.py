@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from small_lake import book_ref, book_rows
 
 from spymaster.contracts import all_contracts, load_contract
+from spymaster.dbt_run import dbt_project_dir
 from spymaster.errors import UserError
 from spymaster.lake import Lake, partition_ref
 from spymaster.partition_writer import write_partition
@@ -242,3 +245,25 @@ def test_the_stock_shell_reads_the_file_twice_at_once(lake, held):
     )  # fmt: skip
     assert shell.stdout.strip() == "20,0.130176"
     assert count(held) == 20
+
+
+def test_dbt_shows_the_published_lake(lake, tmp_path):
+    """The target `warehouse`: ref() finds the views, without a build and without a change."""
+    path = refresh_warehouse(lake)
+    made = path.read_bytes()
+    shown = subprocess.run(
+        [
+            *(Path(sys.executable).with_name("dbt"), "--quiet", "show", "--target", "warehouse"),
+            *("--project-dir", dbt_project_dir(), "--profiles-dir", dbt_project_dir()),
+            *("--target-path", tmp_path / "target", "--log-path", tmp_path / "logs"),
+            *("--vars", "{dt: 2026-01-06, symbol: ESH6}", "--output", "json", "--inline"),
+            "select dt, count(*) as seconds, round(black76_delta(100, 100, 1, 0.2, 0, 'C'), 3) as delta "
+            "from {{ ref('book_snapshot_1s') }} group by dt order by dt",
+        ],
+        env=os.environ | {"SPYMASTER_LAKE": str(lake.root)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stdout
+    rows = json.loads(shown.stdout)["show"]
+    assert [(row["seconds"], row["delta"]) for row in rows] == [(10, 0.54), (10, 0.54)]
+    assert path.read_bytes() == made
