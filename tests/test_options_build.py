@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from option_days import DT, SESSION, OptionDay, Rows
 
 from spymaster.dbt_run import build_day
 from spymaster.errors import UserError
 from spymaster.lake import Lake, partition_ref, read_manifest
 
+NOTEBOOK = Path(__file__).resolve().parent.parent / "docs" / "first-look.ipynb"
 RATE = 0.04
 YEAR_NS = 365 * 86_400 * 10**9
 NEW_YORK_MIDNIGHT_NS = 1_767_762_000_000_000_000  # the end of 2026-01-06 there
@@ -209,3 +212,19 @@ def test_missing_statistics_name_the_file_to_get(day: OptionDay, tmp_path: Path)
 def test_vars_that_make_no_sense(day: OptionDay, name: str, value: object, message: str):
     with pytest.raises(UserError, match=f"the var {name} is .*{message}"):
         build_day(day.lake, day.symbol, DT, {**SESSION, name: value})
+
+
+def test_the_notebook_runs_on_a_built_day(day: OptionDay, monkeypatch: pytest.MonkeyPatch):
+    """docs/first-look.ipynb for either product: no cell fails or warns, four plots are drawn."""
+    monkeypatch.setenv("SPYMASTER_LAKE", str(day.lake.root))
+    monkeypatch.setenv("NOTEBOOK_SYMBOL", day.symbol)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "committed without outputs"
+    NotebookClient(notebook, timeout=60).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert {output.output_type for output in outputs} <= {"display_data", "execute_result"}
+    kinds = [kind for output in outputs for kind in output.data]
+    assert kinds.count("image/png") == 4
+    tables = [output.data["text/plain"] for output in outputs if "image/png" not in output.data]
+    assert LEVELS in tables[0]
+    assert "depth_qty_rest" in tables[1]
