@@ -67,6 +67,8 @@ from spymaster_udf.book_windows import (
 from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
 from spymaster_udf.order_table import (
     ANNOUNCED,
+    ORDER,
+    SLOTS_AN_ORDER,
     move_levels,
     new_order_table,
     rehash_orders,
@@ -74,7 +76,7 @@ from spymaster_udf.order_table import (
 from spymaster_udf.price_levels import (
     LEVEL,
     compact_levels,
-    index_level,
+    index_levels,
     new_level_index,
     new_near_directory,
     recentre_near,
@@ -147,7 +149,7 @@ class BookEngine:
         self._param_array = self.params.to_array()
         self._state = _new_state(self.params)
         self._counters = np.zeros(COUNTER_SIZE, np.int64)
-        self._orders = new_order_table(1 << 15)
+        self._orders = new_order_table(1 << 16)
         self._announced = new_order_table(1 << 6, ANNOUNCED)
         self._levels = np.zeros(1 << 13, LEVEL)
         # Ring of "first resting at the end of window b": an order is young for this many ends at most.
@@ -177,6 +179,10 @@ class BookEngine:
     def compile(self) -> None:
         """Compile the kernels now (half a minute on a machine's first run) instead of at first use."""
         self._replay(NO_RECORDS, 0)
+        self._close_windows(self._state[WINDOW])
+        self._compact_levels()
+        for slot_type in (ORDER, ANNOUNCED):
+            _doubled(new_order_table(2, slot_type))
 
     def _replay(self, batch: MboColumns, done: int) -> tuple[int, int]:
         answer: tuple[int, int] = replay(
@@ -187,6 +193,14 @@ class BookEngine:
         )  # fmt: skip
         return answer
 
+    def _close_windows(self, until: int) -> int:
+        pause: int = close_windows(
+            until, self._levels, self._index, self._near, self._young, self._changes,
+            self._state, self._param_array, self._book_out, self._wall.columns,
+            self._wall.marks, self._radar_out,
+        )  # fmt: skip
+        return pause
+
     def finish(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Close the last record's window and yield what is left.
 
@@ -194,11 +208,7 @@ class BookEngine:
         """
         if self._state[WINDOW] != NONE_INT and not self.finished:
             until = self._state[WINDOW] + 1
-            while close_windows(
-                until, self._levels, self._index, self._near, self._young, self._changes,
-                self._state, self._param_array, self._book_out, self._wall.columns,
-                self._wall.marks, self._radar_out,
-            ) == Pause.OUTPUT_FULL:  # fmt: skip
+            while self._close_windows(until) == Pause.OUTPUT_FULL:
                 yield from self._flush_full()
         self._state[FINISHED] = 1
         yield from self.flush()
@@ -291,7 +301,7 @@ class BookEngine:
 
     def _make_room(self) -> None:
         state = self._state
-        if state[ORDER_COUNT] >= self._orders.size // 2:
+        if state[ORDER_COUNT] >= self._orders.size // SLOTS_AN_ORDER:
             self._orders = _doubled(self._orders)
         if state[ANNOUNCED_COUNT] >= self._announced.size // 2:
             self._announced = _doubled(self._announced)
@@ -316,8 +326,7 @@ class BookEngine:
         self._index = new_level_index(kept.size)
         state[LEVEL_COUNT] = count
         near_key = recentre_near(kept, 0, self._near, state[NEAR_KEY] >> 1)
-        for position in range(count):
-            index_level(kept, self._index, self._near, near_key, position)
+        index_levels(kept, self._index, self._near, near_key, count)
 
 
 def _new_state(params: BookParams) -> np.ndarray[Any, np.dtype[np.int64]]:
