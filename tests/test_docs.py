@@ -14,7 +14,7 @@ import yaml
 
 from spymaster.cli import cli
 from spymaster.contracts import Contract, all_contracts
-from spymaster.dbt_run import dbt_project_dir
+from spymaster.dbt_code import dbt_project_dir
 from spymaster.lake import Lake, partition_ref
 from spymaster_udf.book_state import ANOMALY_KINDS
 
