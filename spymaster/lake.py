@@ -16,9 +16,7 @@ import importlib.metadata
 import json
 import os
 import re
-import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +28,7 @@ import pyarrow.parquet as pq
 import spymaster
 from spymaster.contracts import Contract, check_parquet
 from spymaster.errors import UserError
+from spymaster.staging import LeftOver, left_overs, locked, staging_folder
 
 DEFAULT_LAKE = "lake"
 LAKE_VARIABLE = "SPYMASTER_LAKE"
@@ -41,10 +40,6 @@ LAYERS = ("bronze", "silver", "gold")
 _KEY = re.compile(r"[a-z][a-z_0-9]*\.[a-z][a-z_0-9]*\.[a-z][a-z_0-9]*")
 _SYMBOL = re.compile(r"[A-Z0-9]{1,12}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_STAGING_NAME = re.compile(r"[0-9a-f]{32}")
-_LOCK_NAME = ".lock"
-_UNBORN_PREFIX = ".new-"
-_ABANDONED_AFTER_SECONDS = 3600.0
 _READ_ATTEMPTS = 50
 _READ_PAUSE_SECONDS = 0.02
 _PACKAGES = ("duckdb", "pyarrow", "numba", "dbt-duckdb", "databento")
@@ -71,25 +66,12 @@ class Lake:
 
     @contextlib.contextmanager
     def staging(self, purpose: str = "") -> Iterator[Path]:
-        """Give a fresh folder on the lake's file system, removed at the end.
+        """Give a fresh folder on the lake's file system, removed at the end; see spymaster/staging.py.
 
-        Its `.lock` is held as long as this process lives, so that a left-over is recognised; `purpose`
-        is written into it.
+        `purpose` is told of it if the process dies.
         """
-        home = self.root / "_staging"
-        home.mkdir(parents=True, exist_ok=True)
-        name = uuid.uuid4().hex
-        unborn, folder = home / f"{_UNBORN_PREFIX}{name}", home / name
-        unborn.mkdir()
-        # Locked before it gets its name: a sweeper never finds a named folder that is not locked.
-        with _locked(unborn / _LOCK_NAME) as lock:
-            lock.write(purpose.encode())
-            lock.flush()
-            unborn.rename(folder)
-            try:
-                yield folder
-            finally:
-                _remove_staging(folder)
+        with staging_folder(self._staging, purpose) as folder:
+            yield folder
 
     def sweep_staging(self) -> list[Path]:
         """Remove the staging folders of processes that have died; returns these folders."""
@@ -97,17 +79,11 @@ class Lake:
 
     def left_overs(self, remove: bool = False) -> list[LeftOver]:
         """Return the staging folders of processes that have died, and remove them if asked to."""
-        home = self.root / "_staging"
-        found = []
-        for folder in sorted(home.iterdir()) if home.is_dir() else []:
-            if folder.is_symlink() or not folder.is_dir():
-                continue
-            with _dead(folder) as is_dead:
-                if is_dead:
-                    found.append(_left_over(folder))
-                    if remove:
-                        _remove_staging(folder)
-        return found
+        return left_overs(self._staging, remove)
+
+    @property
+    def _staging(self) -> Path:
+        return self.root / "_staging"
 
     def require_writable(self) -> None:
         """Raise UserError if the lake is there and this process cannot write into it."""
@@ -135,15 +111,6 @@ class Lake:
             lock.write(str(os.getpid()).encode())
             lock.flush()
             yield
-
-
-@dataclass(frozen=True)
-class LeftOver:
-    """A staging folder whose process has died, what it was for (may be ""), and its size."""
-
-    folder: Path
-    purpose: str
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -438,15 +405,8 @@ def _damage_is_user_error(ref: PartitionRef) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock
-
-
-@contextlib.contextmanager
 def _partition_lock(ref: PartitionRef) -> Iterator[None]:
-    with _locked(_lock_file(ref.lake, str(ref))):
+    with locked(_lock_file(ref.lake, str(ref))):
         yield
 
 
@@ -455,53 +415,6 @@ def _lock_file(lake: Lake, name: str) -> Path:
     locks = lake.root / "_locks"
     locks.mkdir(parents=True, exist_ok=True)
     return locks / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
-
-
-@contextlib.contextmanager
-def _dead(folder: Path) -> Iterator[bool]:
-    """Say whether a staging folder's process has died; its lock is held meanwhile, if it has one."""
-    if not _STAGING_NAME.fullmatch(folder.name):
-        yield folder.name.startswith(_UNBORN_PREFIX) and _is_abandoned(folder)
-        return
-    try:
-        lock = (folder / _LOCK_NAME).open("rb+")
-    except FileNotFoundError:
-        yield _is_abandoned(folder)
-        return
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
-def _is_abandoned(folder: Path) -> bool:
-    try:
-        return time.time() - folder.stat().st_mtime >= _ABANDONED_AFTER_SECONDS
-    except FileNotFoundError:
-        return False
-
-
-def _left_over(folder: Path) -> LeftOver:
-    purpose, size = "", 0
-    with contextlib.suppress(OSError):
-        purpose = (folder / _LOCK_NAME).read_text(errors="replace")[:40]
-    with contextlib.suppress(OSError):  # another sweeper may be ahead
-        size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
-    return LeftOver(folder, purpose, size)
-
-
-def _remove_staging(folder: Path) -> None:
-    # The lock goes last, so that a sweeper that was killed half way leaves what the next one finds.
-    with contextlib.suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name != _LOCK_NAME:
-                path.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_folder(ref: PartitionRef) -> None:

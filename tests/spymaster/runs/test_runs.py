@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -23,9 +24,10 @@ from spymaster.dbt_code import dbt_project_dir
 from spymaster.dbt_run import build_day
 from spymaster.errors import UserError
 from spymaster.lake import Lake, PartitionRef, partition_ref, read_manifest, read_partition
+from spymaster.runs.day import DayResult, DayTask, run_day
 from spymaster.runs.graph_cache import project_graph
-from spymaster.runs.plan import Scope, plan_day
-from spymaster.runs.ranges import RangeRequest, build_range
+from spymaster.runs.plan import PlannedDay, Scope, plan_day
+from spymaster.runs.ranges import RangeRequest, _Run, build_range
 
 BIN = Path(sys.executable).parent
 SESSION = {"session_start": "09:29", "session_end": "09:31"}
@@ -378,3 +380,47 @@ def test_a_full_and_a_read_only_disk_are_one_line_each(built, small_disk: Path):
     result = build_range(request(lake, symbols=[SYMBOL], dates=[MONDAY]), print)[0]
     assert result.why == f"the lake {small_disk} is read-only for this user"
     assert read_partition(target).num_rows > 0
+
+
+class FakePool:
+    """Takes tasks and says they are built, the latest first; remembers which ran side by side."""
+
+    def __init__(self) -> None:
+        self.running, self.begun, self.together = [], [], []
+
+    has_room = True
+
+    def submit(self, task: DayTask) -> None:
+        self.running.append(task)
+        self.begun.append(str(task))
+
+    def wait(self) -> list[DayResult]:
+        self.together.append([task.symbol for task in self.running])
+        task = self.running.pop()
+        return [DayResult(task.asked, task.symbol, task.dt, "built")]
+
+
+def test_with_prior_sessions_the_dates_of_a_contract_come_one_after_the_other(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+):
+    variables = {**SESSION, "calibration_mode": "prior", "calibration_lookback_sessions": 1}
+    pool = FakePool()
+    monkeypatch.setattr("spymaster.runs.ranges.plan_day", lambda *_: PlannedDay({}, ["a_model"]))
+    tasks = [
+        DayTask(lake, symbol, f"2026-01-0{day}", variables, asked=symbol)
+        for day in (5, 6, 7)
+        for symbol in SYMBOLS
+    ]
+    run = _Run(request(lake, variables=variables), project_graph(variables), tasks, lambda _: None)
+    assert len(list(run.results(pool))) == 6
+    assert all(len(set(symbols)) == len(symbols) for symbols in pool.together)
+    assert any(len(symbols) == 2 for symbols in pool.together)
+    for symbol in SYMBOLS:
+        dates = [task for task in pool.begun if task.startswith(symbol)]
+        assert dates == sorted(dates)
+
+
+def test_tasks_and_results_can_be_pickled(lake: Lake):
+    task = pickle.loads(pickle.dumps(DayTask(lake, SYMBOL, DT, SESSION, Scope(layers=("gold",)))))
+    result = pickle.loads(pickle.dumps(run_day(task)))
+    assert (result.outcome, len(result.tables)) == ("fresh", TABLES)
