@@ -196,11 +196,17 @@ def main() -> None:
         reader = Reader(lake, partitions(lake))
         reader.start()
         killed = {"parent": 0, "worker": 0, "nothing": 0}
-        for round_ in range(rounds):
-            killed[kill_one(lake, rng, whole)] += 1
+        round_ = 0
+        while round_ < rounds:
+            victim = kill_one(lake, rng, whole)
+            killed[victim] += 1
+            if victim == "nothing":  # it had ended before its moment came: that round does not count
+                whole *= 0.9
+                continue
+            round_ += 1
             count = check_whole(lake)
-            print(f"round {round_ + 1} of {rounds}: {count} partitions, all whole", flush=True)
-            if round_ % 10 == 9:
+            print(f"round {round_} of {rounds}: {count} partitions, all whole", flush=True)
+            if round_ % 10 == 0:
                 check_dbt(lake, folder)
         last = start_build(lake)
         output = last.communicate()[0]
