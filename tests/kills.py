@@ -200,7 +200,8 @@ def main() -> None:
         while round_ < rounds:
             victim = kill_one(lake, rng, whole)
             killed[victim] += 1
-            if victim == "nothing":  # it had ended before its moment came: that round does not count
+            # The run had ended before its moment came: that round does not count.
+            if victim == "nothing":
                 whole *= 0.9
                 continue
             round_ += 1
