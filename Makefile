@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo docs browser test lint format bench clean
+.PHONY: help setup demo docs browser test lint format kills bench clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ format: setup ## Format Python and SQL.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/sqlfluff fix dbt_project/models
+
+kills: setup ## Builds killed 50 times at random moments while readers look on (ten minutes).
+	$(BIN)/python tests/kills.py
 
 bench: setup ## Messages a second of sample, ingest and engine (several minutes).
 	$(BIN)/python -m bench

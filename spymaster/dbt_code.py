@@ -7,19 +7,40 @@ the old rule in place as fresh.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from spymaster.contracts import contracts_dir
 
 _MACRO = re.compile(r"\{%-?\s*macro\s+(\w+)\s*\(.*?\{%-?\s*endmacro\s*-?%\}", re.DOTALL)
 _WORD = re.compile(r"\w+")
 
 
+def kernel_checksum() -> str:
+    """Return the sha256 over the kernels' sources: what a Python model computes depends on them."""
+    spec = importlib.util.find_spec("spymaster_udf")
+    folders = spec.submodule_search_locations if spec else None
+    digest = hashlib.sha256()
+    for source in sorted(Path((folders or ["."])[0]).glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def dbt_project_dir() -> Path:
+    """Return the dbt project's folder.
+
+    >>> (dbt_project_dir() / "dbt_project.yml").exists()
+    True
+    """
+    return contracts_dir().parent
+
+
 def macro_texts(project: Path) -> dict[str, str]:
     """Return the text of every macro of a dbt project by its name.
 
-    >>> from spymaster.contracts import contracts_dir
-    >>> "clip" in macro_texts(contracts_dir().parent)["norm"]
+    >>> "clip" in macro_texts(dbt_project_dir())["norm"]
     False
     """
     return {

@@ -7,9 +7,8 @@ can raise it as dbt's own error instead of a DuckDB exception with a Python trac
 from __future__ import annotations
 
 import functools
-import hashlib
-import importlib.util
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,40 +18,38 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 
 from spymaster.contracts import ContractError, known_keys
-from spymaster.dbt_code import code_checksum, macro_texts
+from spymaster.dbt_code import code_checksum, kernel_checksum, macro_texts
 from spymaster.dbt_session import DbtSession
 from spymaster.errors import UserError
 from spymaster.lake import is_partition_complete
+from spymaster.runs.machine import THREADS_VARIABLE
 from spymaster_udf.sql_functions import register as register_sql_functions
-
-
-def kernel_checksum() -> str:
-    """Return the sha256 over the kernels' sources: what a Python model computes depends on them."""
-    spec = importlib.util.find_spec("spymaster_udf")
-    folders = spec.submodule_search_locations if spec else None
-    digest = hashlib.sha256()
-    for source in sorted(Path((folders or ["."])[0]).glob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
 
 
 def _project_dir() -> Path:
     return Path(get_flags().PROJECT_DIR or ".").absolute()
 
 
-def _open(request: Any) -> Any:
+def _with_checksums(request: Any) -> Any:
     texts = macro_texts(_project_dir())
     for node in request["nodes"]:
         node["checksum"] = code_checksum(
             node.pop("file_checksum"), node.pop("macros"), node.pop("seed_checksums"), texts
         )
-    session = DbtSession(request | {"kernel_checksum": kernel_checksum()})
+    return request | {"kernel_checksum": kernel_checksum()}
+
+
+def _open(request: Any) -> Any:
+    session = DbtSession(_with_checksums(request))
     for folder in session.lake.sweep_staging():
         print(f"removed the left-over {folder}")
-    session.require_sources()
-    session.require_parents()
+    session.open()
     refs = [session.ref(key) for key in known_keys()]
     return {"files": {ref.key: str(ref.data_path) for ref in refs if is_partition_complete(ref)}}
+
+
+graphs_told: list[dict[str, Any]] = []
+"""What the macro lake_graph told in this process: the run without a day, for runs/graph_cache.py."""
 
 
 def _prior_sessions(unique_id: str) -> Any:
@@ -72,6 +69,7 @@ errors_told: list[str] = []
 """The errors given to dbt in this process, for those who run dbt in it and want them bare."""
 
 _VERBS: dict[str, Callable[[Any], Any]] = {
+    "lake_graph": lambda request: graphs_told.append(_with_checksums(request)),
     "lake_open": _open,
     "lake_begin": lambda unique_id: DbtSession.current().begin(unique_id),
     "lake_end": lambda unique_id: DbtSession.current().end(unique_id),
@@ -102,6 +100,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         """Add the functions; called by dbt-duckdb once a connection."""
         for name, verb in _VERBS.items():
             conn.create_function(name, _json_verb(verb), ["VARCHAR"], "VARCHAR", side_effects=True)
+        threads = os.environ.get(THREADS_VARIABLE)
+        if threads and threads.isdecimal():
+            conn.execute(f"set threads = {max(int(threads), 1)}")
         # The warehouse file has them as macros, beside which DuckDB takes no function of the name.
         known = "select 1 from duckdb_functions() where function_name = 'black76_iv'"
         if not conn.execute(known).fetchone():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import errno
+import os
 import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from spymaster.contracts import contracts_dir, known_keys
+from spymaster.contracts import known_keys
 from spymaster.errors import UserError
 from spymaster.lake import Lake, is_partition_complete, partition_ref, read_manifest
 from spymaster.progress import Advance, progress
+from spymaster.runs.graph_cache import ProjectGraph, dbt_arguments, dbt_manifest, project_graph
+from spymaster.runs.plan import Scope, plan_day
 
 if TYPE_CHECKING:
     from spymaster.dbt_session import DbtSession
@@ -31,35 +33,39 @@ class BuiltTable:
     bytes: int
 
 
-def dbt_project_dir() -> Path:
-    """Return the dbt project's folder.
-
-    >>> (dbt_project_dir() / "dbt_project.yml").exists()
-    True
-    """
-    return contracts_dir().parent
-
-
 def build_day(
-    lake: Lake, symbol: str, dt: str, variables: dict[str, Any], select: str | None = None
+    lake: Lake,
+    symbol: str,
+    dt: str,
+    variables: dict[str, Any],
+    select: str | Scope | None = None,
+    show: bool = True,
 ) -> list[BuiltTable]:
-    """Run `dbt build` and return the tables that are complete now.
+    """Build what is missing or stale of a day and return the tables that are complete now.
 
-    Raises UserError with the cause if nothing, or not everything, could be built.
+    `select` is a dbt selector or a whole scope; parents are built too where they are not fresh. dbt is
+    not started when there is nothing to do. Raises UserError with the cause if nothing, or not
+    everything, could be built.
     """
-    bronze = partition_ref(lake, BRONZE_MBO, symbol, dt)
-    if not is_partition_complete(bronze):
-        raise UserError(
-            f"no bronze data: {bronze} is not in the lake {lake.root}; run: spymaster ingest PATH"
-        )
-    records = read_manifest(bronze)["row_count"]
-    every_var = {**variables, "lake": str(lake.root), "symbol": symbol, "dt": dt}
+    scope = select if isinstance(select, Scope) else Scope(select=select)
+    if variables.get("overwrite") is True:
+        scope = replace(scope, overwrite=True)
+    graph = project_graph(variables)
+    planned = plan_day(graph, lake, symbol, dt, scope)
+    if not planned.models:
+        return built_tables(lake, symbol, dt, set())
+    every_var = {
+        **variables,
+        "lake": str(lake.root), "symbol": symbol, "dt": dt, "overwrite": planned.overwrite,
+    }  # fmt: skip
+    records = read_manifest(partition_ref(lake, BRONZE_MBO, symbol, dt))["row_count"]
+    shown = _BuildProgress(f"{symbol} {dt}", records) if show else None
     with (
         tempfile.TemporaryDirectory(prefix="spymaster-dbt-") as scratch,
-        contextlib.closing(_BuildProgress(f"{symbol} {dt}", records)) as shown,
+        contextlib.closing(shown) if shown else contextlib.nullcontext(),
     ):
-        published = _run_dbt(scratch, every_var, select, shown)
-    return _tables(lake, symbol, dt, published)
+        published = _run_dbt(scratch, graph, every_var, planned.models, shown)
+    return built_tables(lake, symbol, dt, published)
 
 
 class _BuildProgress:
@@ -101,7 +107,11 @@ class _BuildProgress:
 
 
 def _run_dbt(
-    scratch: str, variables: dict[str, Any], select: str | None, shown: _BuildProgress
+    scratch: str,
+    graph: ProjectGraph,
+    variables: dict[str, Any],
+    models: list[str],
+    shown: _BuildProgress | None,
 ) -> set[str]:
     # dbt takes seconds to import; commands that do not run it should not wait for it.
     from dbt.cli.main import dbtRunner
@@ -109,22 +119,23 @@ def _run_dbt(
     from spymaster.dbt_plugin import errors_told
     from spymaster.dbt_session import DbtSession
 
-    project = str(dbt_project_dir())
     arguments = [
-        "build", "--project-dir", project, "--profiles-dir", project,
-        "--target-path", f"{scratch}/target", "--log-path", f"{scratch}/logs",
-        "--log-level", "none", "--no-partial-parse", "--vars", json.dumps(variables),
+        "build", "--no-partial-parse", *dbt_arguments(scratch, variables),
         # Unit tests are about the code, not about this day, and the models read seeds from their files.
         "--exclude-resource-type", "unit_test", "--exclude-resource-type", "seed",
-        *(["--select", select] if select else []),
+        # With each model the ingested tables that it reads, so that their tests run before it.
+        "--select", *models, *(f"1+{name},config.materialized:ingested" for name in models),
     ]  # fmt: skip
     errors_told.clear()
     DbtSession.last = None
-    DbtSession.on_records.append(shown.on_records)
+    listeners = [shown.on_records] if shown else []
+    callbacks = [shown.on_event] if shown else []
+    DbtSession.on_records.extend(listeners)
     try:
-        outcome = dbtRunner(callbacks=[shown.on_event]).invoke(arguments)
+        outcome = dbtRunner(manifest=dbt_manifest(graph), callbacks=callbacks).invoke(arguments)
     finally:
-        DbtSession.on_records.remove(shown.on_records)
+        for listener in listeners:
+            DbtSession.on_records.remove(listener)
         session = _last_session()
         if session:
             session.close()
@@ -151,10 +162,15 @@ def _raise_cause(outcome: Any, told: list[str], test_failures: list[str]) -> Non
         for result in outcome.result
         if str(result.status) in ("error", "fail", "runtime error")
     ]
+    for message in messages:
+        if os.strerror(errno.ENOSPC) in message:
+            model = message.partition(":")[0]
+            raise UserError(f"the disk is full (while building {model}); make room and run again")
     raise RuntimeError("dbt failed: " + "\n".join(messages))
 
 
-def _tables(lake: Lake, symbol: str, dt: str, published: set[str]) -> list[BuiltTable]:
+def built_tables(lake: Lake, symbol: str, dt: str, published: set[str]) -> list[BuiltTable]:
+    """Return the tables of a day that are complete; those named in `published` were built now."""
     tables = []
     for key in known_keys():
         ref = partition_ref(lake, key, symbol, dt)

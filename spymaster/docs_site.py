@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from spymaster.dbt_run import dbt_project_dir
+from spymaster.dbt_code import dbt_project_dir
 from spymaster.errors import UserError
 
 LOOPBACK = "127.0.0.1"

@@ -16,10 +16,8 @@ import importlib.metadata
 import json
 import os
 import re
-import shutil
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -30,6 +28,7 @@ import pyarrow.parquet as pq
 import spymaster
 from spymaster.contracts import Contract, check_parquet
 from spymaster.errors import UserError
+from spymaster.staging import LeftOver, left_overs, locked, staging_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,10 +43,6 @@ LAYERS = ("bronze", "silver", "gold")
 _KEY = re.compile(r"[a-z][a-z_0-9]*\.[a-z][a-z_0-9]*\.[a-z][a-z_0-9]*")
 _SYMBOL = re.compile(r"[A-Z0-9]{1,12}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_STAGING_NAME = re.compile(r"[0-9a-f]{32}")
-_LOCK_NAME = ".lock"
-_UNBORN_PREFIX = ".new-"
-_ABANDONED_AFTER_SECONDS = 3600.0
 _READ_ATTEMPTS = 50
 _READ_PAUSE_SECONDS = 0.02
 _PACKAGES = ("duckdb", "pyarrow", "numba", "dbt-duckdb", "databento")
@@ -86,32 +81,52 @@ class Lake:
         return cls(root)
 
     @contextlib.contextmanager
-    def staging(self) -> Iterator[Path]:
-        """Give a fresh folder on the lake's file system, removed at the end.
+    def staging(self, purpose: str = "") -> Iterator[Path]:
+        """Give a fresh folder on the lake's file system, removed at the end; see spymaster/staging.py.
 
-        Its `.lock` is held as long as this process lives, so that a left-over is recognised.
+        `purpose` is told of it if the process dies.
         """
-        home = self.root / "_staging"
-        home.mkdir(parents=True, exist_ok=True)
-        name = uuid.uuid4().hex
-        unborn, folder = home / f"{_UNBORN_PREFIX}{name}", home / name
-        unborn.mkdir()
-        # Locked before it gets its name: a sweeper never finds a named folder that is not locked.
-        with _locked(unborn / _LOCK_NAME):
-            unborn.rename(folder)
-            try:
-                yield folder
-            finally:
-                _remove_staging(folder)
+        with staging_folder(self._staging, purpose) as folder:
+            yield folder
 
     def sweep_staging(self) -> list[Path]:
         """Remove the staging folders of processes that have died; returns these folders."""
-        home = self.root / "_staging"
-        removed = []
-        for folder in sorted(home.iterdir()) if home.is_dir() else []:
-            if not folder.is_symlink() and folder.is_dir() and _sweep_one(folder):
-                removed.append(folder)
-        return removed
+        return [left.folder for left in self.left_overs(remove=True)]
+
+    def left_overs(self, remove: bool = False) -> list[LeftOver]:
+        """Return the staging folders of processes that have died, and remove them if asked to."""
+        return left_overs(self._staging, remove)
+
+    @property
+    def _staging(self) -> Path:
+        return self.root / "_staging"
+
+    def require_writable(self) -> None:
+        """Raise UserError if the lake is there and this process cannot write into it."""
+        if self.root.exists() and not os.access(self.root, os.W_OK | os.X_OK):
+            raise UserError(f"the lake {self.root} is read-only for this user")
+
+    @contextlib.contextmanager
+    def build_lock(
+        self, symbol: str, dt: str, on_wait: Callable[[str], None] = lambda who: None
+    ) -> Iterator[None]:
+        """Hold the right to build a (symbol, dt); whoever dies lets go of it.
+
+        While another process holds it, this waits, after one call of `on_wait` with whom it waits for,
+        such as "ESH6 2026-01-06, pid 4711".
+        """
+        self.require_writable()
+        with _lock_file(self, f"build {symbol} {dt}").open("a+b") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                on_wait(f"{symbol} {dt}, pid {lock.read(20).decode(errors='replace') or 'unknown'}")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.truncate(0)
+            lock.write(str(os.getpid()).encode())
+            lock.flush()
+            yield
 
 
 @dataclass(frozen=True)
@@ -193,6 +208,44 @@ def complete_partitions(lake: Lake, key: str, symbol: str) -> list[PartitionRef]
 def is_partition_complete(ref: PartitionRef) -> bool:
     """Return whether the partition is there and whole."""
     return ref.success_path.is_file()
+
+
+def partition_damage(ref: PartitionRef) -> str | None:
+    """Return what is wrong with a partition that has `_SUCCESS`; None if nothing is, or it has none.
+
+    Compares the data file's size and time with the manifest's; only data that is newer than its manifest
+    (a copy of a lake may be) is read, to compare its sha256. A publisher that replaces the partition
+    meanwhile does not disturb.
+    """
+    damage = None
+    for attempt in range(_READ_ATTEMPTS):
+        if attempt:
+            time.sleep(_READ_PAUSE_SECONDS)
+        before = _manifest_bytes_or_none(ref)
+        damage = _damage(ref)
+        if damage is None or before == _manifest_bytes_or_none(ref):
+            break
+    return damage
+
+
+def _damage(ref: PartitionRef) -> str | None:
+    try:
+        manifest = read_manifest(ref)
+        data = ref.data_path.stat()
+        written = ref.manifest_path.stat()
+    except FileNotFoundError as error:
+        return f"no {Path(error.filename).name} in {ref.folder}" if ref.folder.is_dir() else None
+    except UserError as error:
+        return str(error).removeprefix(f"{ref}: ") if is_partition_complete(ref) else None
+    expected = manifest["data_file"]["bytes"]
+    if data.st_size != expected:
+        return f"{ref.data_path} has {data.st_size} bytes, its manifest says {expected}"
+    if data.st_mtime_ns > written.st_mtime_ns:
+        with ref.data_path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != manifest["data_file"].get("sha256"):
+            return f"{ref.data_path} is newer than its manifest and differs from it"
+    return None
 
 
 def read_manifest(ref: PartitionRef) -> dict[str, Any]:
@@ -282,7 +335,7 @@ def _read_manifest_bytes(ref: PartitionRef) -> bytes:
         if is_partition_complete(ref):
             return ref.manifest_path.read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{ref}: no {MANIFEST_NAME} in {ref.folder}; build it again") from None
+        raise UserError(f"{ref}: no {MANIFEST_NAME} in {ref.folder}") from None
     raise UserError(f"{ref}: not in the lake {ref.lake.root}")
 
 
@@ -368,59 +421,16 @@ def _damage_is_user_error(ref: PartitionRef) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
 def _partition_lock(ref: PartitionRef) -> Iterator[None]:
-    locks = ref.lake.root / "_locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    name = hashlib.sha256(str(ref).encode()).hexdigest()[:32]
-    # Lock files stay: whoever removed one could leave two processes holding different inodes.
-    with _locked(locks / f"{name}.lock"):
+    with locked(_lock_file(ref.lake, str(ref))):
         yield
 
 
-def _sweep_one(folder: Path) -> bool:
-    if not _STAGING_NAME.fullmatch(folder.name):
-        is_ours = folder.name.startswith(_UNBORN_PREFIX)
-        return is_ours and _remove_if_abandoned(folder)
-    try:
-        lock = (folder / _LOCK_NAME).open("rb+")
-    except FileNotFoundError:
-        return _remove_if_abandoned(folder)
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        _remove_staging(folder)
-        return True
-
-
-def _remove_if_abandoned(folder: Path) -> bool:
-    try:
-        age = time.time() - folder.stat().st_mtime
-    except FileNotFoundError:
-        return False
-    if age < _ABANDONED_AFTER_SECONDS:
-        return False
-    _remove_staging(folder)
-    return True
-
-
-def _remove_staging(folder: Path) -> None:
-    # The lock goes last, so that a sweeper that was killed half way leaves what the next one finds.
-    with contextlib.suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name != _LOCK_NAME:
-                path.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+def _lock_file(lake: Lake, name: str) -> Path:
+    # Lock files stay: whoever removed one could leave two processes holding different inodes.
+    locks = lake.root / "_locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return locks / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
 
 
 def _make_folder(ref: PartitionRef) -> None:

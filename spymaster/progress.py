@@ -42,13 +42,13 @@ class _RateColumn(ProgressColumn):
 def count_text(count: float) -> str:
     """Return a count in at most six characters.
 
-    >>> count_text(950), count_text(12_345), count_text(4_200_000)
-    ('950', '12.3k', '4.2M')
+    >>> count_text(0.25), count_text(950), count_text(12_345), count_text(4_200_000)
+    ('0.25', '950', '12.3k', '4.2M')
     """
     for divisor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= divisor:
             return f"{count / divisor:.1f}{suffix}"
-    return f"{count:.0f}"
+    return f"{count:.2g}" if count < 10 else f"{count:.0f}"
 
 
 @contextmanager

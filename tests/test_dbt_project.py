@@ -8,8 +8,7 @@ import duckdb
 import pytest
 import yaml
 
-from spymaster.dbt_code import code_checksum, macro_texts
-from spymaster.dbt_run import dbt_project_dir
+from spymaster.dbt_code import code_checksum, dbt_project_dir, macro_texts
 from spymaster_udf.book_windows import BUCKETS, ZONE_TICKS, zone_bucket
 
 MODELS = sorted(dbt_project_dir().glob("models/*/*/*.sql"))

@@ -15,7 +15,7 @@ from small_lake import book_ref, book_rows
 
 from spymaster.cli import cli
 from spymaster.contracts import Contract, all_contracts
-from spymaster.dbt_run import dbt_project_dir
+from spymaster.dbt_code import dbt_project_dir
 from spymaster.lake import Lake, partition_ref, read_manifest
 from spymaster.partition_writer import write_partition
 from spymaster_udf.book_state import ANOMALY_KINDS

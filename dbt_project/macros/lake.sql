@@ -71,27 +71,41 @@
     {{ return(node.config.meta.layer ~ '.' ~ node.config.meta.product_type ~ '.' ~ node.alias) }}
 {%- endmacro %}
 
+{#- What spymaster/freshness.py's DayPlan wants to know of the run, but for what is selected. -#}
+{% macro lake_request() %}
+    {% set vars = {} %}
+    {% for name in [
+        'session_start', 'session_end', 'session_tz', 'hud_max_ticks', 'rest_ns', 'assume_valid',
+        'max_anomaly_share', 'calibration_mode', 'calibration_lookback_sessions', 'gex_max_dte',
+        'gex_strike_step', 'gex_strike_count', 'risk_free_rate', 'overwrite',
+    ] %}
+        {% do vars.update({name: var(name)}) %}
+    {% endfor %}
+    {{ return({
+        'lake': var('lake'),
+        'dt': var('dt') | string if var('dt') else none,
+        'symbol': var('symbol') | string if var('symbol') else none,
+        'vars': vars,
+        'nodes': lake_nodes(),
+    }) }}
+{% endmacro %}
+
+{#- `dbt run-operation lake_graph`: tell spymaster/runs/graph_cache.py the graph, so that days can be
+    planned without dbt. -#}
+{% macro lake_graph() %}
+    {% if execute %}
+        {% do lake_call('lake_graph', lake_request()) %}
+    {% endif %}
+{% endmacro %}
+
 {#- on-run-start: check the vars, then show the published partitions as views, so that any part of the
     project can be built or tested alone. A table that is not there yet is shown empty, with its
     contract's columns, so that unit tests know its types; no model is built on one. -#}
 {% macro lake_open() %}
     {% if execute and flags.WHICH in ('build', 'run', 'test') %}
-        {% set vars = {} %}
-        {% for name in [
-            'session_start', 'session_end', 'session_tz', 'hud_max_ticks', 'rest_ns', 'assume_valid',
-            'max_anomaly_share', 'calibration_mode', 'calibration_lookback_sessions', 'gex_max_dte',
-            'gex_strike_step', 'gex_strike_count', 'risk_free_rate', 'overwrite',
-        ] %}
-            {% do vars.update({name: var(name)}) %}
-        {% endfor %}
-        {% set lake = lake_call('lake_open', {
-            'lake': var('lake'),
-            'dt': var('dt') | string if var('dt') else none,
-            'symbol': var('symbol') | string if var('symbol') else none,
-            'vars': vars,
-            'nodes': lake_nodes(),
-            'selected': selected_resources,
-        }) %}
+        {% set request = lake_request() %}
+        {% do request.update({'selected': selected_resources}) %}
+        {% set lake = lake_call('lake_open', request) %}
         {% for node in graph.nodes.values() if node.resource_type == 'model' %}
             {% set relation = api.Relation.create(
                 database=node.database, schema=node.schema, identifier=node.alias

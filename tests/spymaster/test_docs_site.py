@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from spymaster.dbt_run import dbt_project_dir
+from spymaster.dbt_code import dbt_project_dir
 from spymaster.docs_site import build_docs
 from spymaster.errors import UserError
 

@@ -15,7 +15,7 @@ import pytest
 from small_lake import book_ref, book_rows
 
 from spymaster.contracts import all_contracts, load_contract
-from spymaster.dbt_run import dbt_project_dir
+from spymaster.dbt_code import dbt_project_dir
 from spymaster.errors import UserError
 from spymaster.lake import Lake, partition_ref
 from spymaster.partition_writer import write_partition
