@@ -17,13 +17,14 @@ from spymaster_udf.order_table import home_slot
 OPTION_ORDER = np.dtype(
     [
         ("order_id", np.uint64),
-        ("rank", np.int64),  # of its level, see option_levels.py
         ("instrument", np.int32),  # place in the table of instruments
         ("epoch", np.int32),
         ("qty", np.uint32),  # contracts; 0 = free slot
         ("side", np.uint32),  # 0 ask, 1 bid
+        ("level", np.int64),  # index of its level, see option_levels.py
     ]
 )
+CACHE_LINE = 64
 
 
 def new_option_orders(slots: int) -> np.ndarray[Any, Any]:
@@ -34,10 +35,14 @@ def new_option_orders(slots: int) -> np.ndarray[Any, Any]:
     """
     if slots < 2 or slots & (slots - 1):
         raise ValueError(f"slots must be a power of two, not {slots}")
-    return np.zeros(slots, OPTION_ORDER)
+    # Two slots a cache line, none in two lines: half a million orders lie far beyond the caches, and a
+    # slot that crossed a line would be fetched twice.
+    memory = np.zeros(slots * OPTION_ORDER.itemsize + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + slots * OPTION_ORDER.itemsize].view(OPTION_ORDER)
 
 
-@kernel()
+@kernel(forceinline=True)
 def find_option_order(orders, order_id, instrument, epoch, mask):
     """Return the slot of an order, or -1 - (the free slot where it belongs)."""
     slot = home_slot(order_id, mask)

@@ -30,7 +30,13 @@ from spymaster_udf.book_state import (
     Pause,
 )
 from spymaster_udf.compile import kernel, prefetch
-from spymaster_udf.option_levels import add_depth, level_rank, take_depth
+from spymaster_udf.option_levels import (
+    add_depth,
+    best_level,
+    clear_side,
+    level_rank,
+    take_order,
+)
 from spymaster_udf.option_orders import find_option_order
 from spymaster_udf.order_table import home_slot
 
@@ -38,6 +44,7 @@ ADD, CANCEL, MODIFY, CLEAR = mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.CLEAR
 TRADE, FILL, NO_ACTION = mbo.TRADE, mbo.FILL, mbo.NONE
 ASK, BID = mbo.ASK, mbo.BID
 F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
+NO_NEGATIVE = np.iinfo(np.int64).min  # a price whose negative does not exist ranks nowhere
 UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
 BATCH_DONE = int(Pause.BATCH_DONE)
 NEED_ROOM = int(Pause.NEED_ROOM)
@@ -57,6 +64,7 @@ INSTRUMENT = np.dtype(
     [
         ("instrument_id", np.int64),
         ("tick_int", np.int64),
+        ("inverse_tick", np.float64),  # 1 / tick_int, which spares nearly all divisions
         ("clock", np.int64),  # UTC ns, the largest of its records; NONE_INT before the first
         ("window", np.int64),  # its open window
         ("told_bid_price", np.int64),  # its last row
@@ -83,6 +91,7 @@ FIRST_ANOMALY_ORDER_ID: Final = next(_state)
 FIRST_ANOMALY_KIND: Final = next(_state)
 QUOTE_STATE_SIZE: Final = next(_state)
 
+RANKS_A_LINE = 8  # of the cache
 SLOT_AHEAD = 16  # records; far enough to arrive from memory
 BOOK_AHEAD = 8
 
@@ -98,18 +107,16 @@ def _count_anomaly(kind, index, ts_event, order_id, state, counters):
 
 
 @kernel()
-def tell_quote(instruments, number, pool, sides, window, state, out):
+def tell_quote(instruments, number, ranks, depths, sides, window, state, out):
     """Write an instrument's row for a window if its quote differs from that of its last row."""
     instrument = instruments[number]
     bid_price, bid_qty = np.int64(NONE_INT), np.int64(0)
     ask_price, ask_qty = np.int64(NONE_INT), np.int64(0)
-    asks, bids = sides[2 * number], sides[2 * number + 1]
-    if bids.count > 0:
-        best = pool[bids.first + bids.count - 1]
-        bid_price, bid_qty = best.rank, best.depth_qty
-    if asks.count > 0:
-        best = pool[asks.first + asks.count - 1]
-        ask_price, ask_qty = -best.rank, best.depth_qty
+    bid, ask = best_level(ranks, sides, 2 * number + 1), best_level(ranks, sides, 2 * number)
+    if bid >= 0:
+        bid_price, bid_qty = ranks[bid], depths[bid].qty
+    if ask >= 0:
+        ask_price, ask_qty = -ranks[ask], depths[ask].qty
     valid = np.int64(instrument.book_valid)
     if (
         instrument.told_valid == valid
@@ -136,7 +143,9 @@ def tell_quote(instruments, number, pool, sides, window, state, out):
 
 
 @kernel()
-def tell_last_quotes(instruments, begin, pool, sides, state, first_window, end_window, out):
+def tell_last_quotes(
+    instruments, begin, ranks, depths, sides, state, first_window, end_window, out
+):
     """At the end of the records: tell every open window from instrument `begin` on.
 
     Returns the instrument at which the output was full, their number when all are told. An
@@ -149,15 +158,15 @@ def tell_last_quotes(instruments, begin, pool, sides, state, first_window, end_w
         if instruments[number].clock != NONE_INT:
             window = max(instruments[number].window, first_window)
             if window <= last_window:
-                tell_quote(instruments, number, pool, sides, window, state, out)
+                tell_quote(instruments, number, ranks, depths, sides, window, state, out)
     return instruments.size
 
 
 @kernel(inline="always")
-def _clear(sides, number, epochs):
+def _clear(ranks, sides, number, epochs):
     """Empty a book; its orders, of an epoch that is over, are no longer found."""
-    sides[2 * number].count = 0
-    sides[2 * number + 1].count = 0
+    clear_side(ranks, sides, 2 * number)
+    clear_side(ranks, sides, 2 * number + 1)
     epochs[number] += 1
 
 
@@ -178,14 +187,10 @@ def _remove(orders, slot, mask, state):
 
 
 @kernel(inline="always")
-def _find_instrument(instruments, instrument_index, instrument_id):
-    mask = instrument_index.size - 1
-    slot = np.int64(home_slot(np.uint64(instrument_id), mask))
-    while instrument_index[slot] >= 0:
-        if instruments[instrument_index[slot]].instrument_id == instrument_id:
-            return np.int64(instrument_index[slot])
-        slot = (slot + 1) & mask
-    return np.int64(-1)
+def _is_off_tick(price, instrument):
+    """Return whether a price is no multiple of the tick."""
+    tick = np.int64(np.rint(price * instrument.inverse_tick))
+    return tick * instrument.tick_int != price and price % instrument.tick_int != 0
 
 
 @kernel()
@@ -200,15 +205,28 @@ def index_instruments(instruments, instrument_index):
 
 
 @kernel()
+def number_instruments(instruments, instrument_index, instrument_id, numbers):
+    """Find each record's place in the table of instruments, -1 if it is of none of them."""
+    mask = instrument_index.size - 1
+    for i in range(instrument_id.size):
+        slot = np.int64(home_slot(np.uint64(instrument_id[i]), mask))
+        number = instrument_index[slot]
+        while number >= 0 and instruments[number].instrument_id != instrument_id[i]:
+            slot = (slot + 1) & mask
+            number = instrument_index[slot]
+        numbers[i] = number
+
+
+@kernel()
 def replay_quotes(
-    ts_event, ts_recv, order_id, price, size, flags, action, side, instrument_id,
-    begin, instruments, instrument_index, epochs, orders, pool, sides, state,
+    ts_event, ts_recv, order_id, price, size, flags, action, side, numbers,
+    begin, instruments, epochs, orders, ranks, depths, sides, state,
     first_window, end_window, counters, out,
 ):  # fmt: skip
     """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
 
-    The first nine arrays are as those of book_kernel.replay; the others are the state and output of
-    option_quotes.py.
+    The first eight arrays are as those of book_kernel.replay; `numbers` is from number_instruments; the
+    others are the state and output of option_quotes.py.
     """
     mask = np.uint64(orders.size - 1)
     last = ts_event.size - 1
@@ -221,35 +239,39 @@ def replay_quotes(
         # What later records need, so that it is in cache when their turn comes.
         later = order_id[np.uint64(min(i + SLOT_AHEAD, last))]
         prefetch(orders, np.uint64(home_slot(later, mask)), 1)
+        prefetch(orders, (np.uint64(home_slot(later, mask)) + np.uint64(1)) & mask, 1)
         coming = np.uint64(min(i + BOOK_AHEAD, last))
-        number = _find_instrument(instruments, instrument_index, instrument_id[coming])
+        number = numbers[coming]
         if number >= 0:
             prefetch(instruments, np.uint64(number), 1)
-            for half in range(2):
-                run = sides[np.uint64(2 * number + half)]
-                prefetch(pool, np.uint64(run.first + max(run.count - 1, 0)), 1)
+            run = sides[np.uint64(2 * number + np.int64(side[coming] != ASK))]
+            for index in range(0, run.used, RANKS_A_LINE):
+                prefetch(ranks, np.uint64(run.first + index), 1)
+            order = orders[np.uint64(home_slot(order_id[coming], mask))]
+            prefetch(depths, np.uint64(run.first + order.level), 1)
 
-        oid = order_id[i]
-        event_ns = ts_event[i]
-        number = _find_instrument(instruments, instrument_index, instrument_id[i])
+        at = np.uint64(i)
+        oid = order_id[at]
+        event_ns = ts_event[at]
+        number = np.int64(numbers[at])
         if number < 0:
             _count_anomaly(OTHER_INSTRUMENT, i, event_ns, oid, state, counters)
             continue
-        for of_side in range(2 * number, 2 * number + 2):
-            if sides[of_side].count == sides[of_side].room:
-                state[FULL_SIDE] = of_side
+        for half in range(2):
+            if sides[2 * number + half].count == sides[2 * number + half].room:
+                state[FULL_SIDE] = 2 * number + half
                 return i, NEED_ROOM
         instrument = instruments[number]
-        flag = flags[i]
+        flag = flags[at]
         in_snapshot_record = (flag & F_SNAPSHOT) != 0
-        clock = max(instrument.clock, ts_recv[i] if in_snapshot_record else event_ns)
+        clock = max(instrument.clock, ts_recv[at] if in_snapshot_record else event_ns)
         window = clock // WINDOW_NS
         if instrument.clock == NONE_INT:
             instrument.window = window
         elif window > instrument.window:
             closed = max(instrument.window, first_window)
             if closed < min(window, end_window):
-                tell_quote(instruments, number, pool, sides, closed, state, out)
+                tell_quote(instruments, number, ranks, depths, sides, closed, state, out)
             instrument.window = window
         instrument.clock = clock
         state[LAST_WINDOW] = max(state[LAST_WINDOW], window)
@@ -259,7 +281,7 @@ def replay_quotes(
         state[RECORDS_APPLIED] += 1
         if in_snapshot_record:
             if instrument.in_snapshot == 0:
-                _clear(sides, number, epochs)
+                _clear(ranks, sides, number, epochs)
                 instrument.in_snapshot = 1
                 instrument.book_valid = 0
                 instrument.clear_pending = 0
@@ -267,17 +289,17 @@ def replay_quotes(
             instrument.in_snapshot = 0
             instrument.book_valid = 1
 
-        kind = action[i]
-        qty = size[i]
+        kind = action[at]
+        qty = size[at]
         anomaly = -1
         if kind == ADD or kind == MODIFY or kind == TRADE:
             if qty == UNDEF_SIZE:
                 anomaly = UNDEFINED_SIZE
-            elif price[i] == UNDEF_PRICE:
+            elif price[at] == UNDEF_PRICE or price[at] == NO_NEGATIVE:
                 anomaly = UNDEFINED_PRICE
-            elif price[i] % instrument.tick_int != 0:
+            elif _is_off_tick(price[at], instrument):
                 anomaly = OFF_TICK
-            elif kind != TRADE and side[i] != ASK and side[i] != BID:
+            elif kind != TRADE and side[at] != ASK and side[at] != BID:
                 anomaly = UNDEFINED_SIDE
         elif kind == CANCEL or kind == FILL:
             if qty == UNDEF_SIZE:
@@ -297,32 +319,39 @@ def replay_quotes(
                 if qty > old_qty:
                     _count_anomaly(OVER_REDUCTION, i, event_ns, oid, state, counters)
                     qty = old_qty
-                is_gone = qty == old_qty
-                of_side = 2 * number + np.int64(orders[slot].side)
-                take_depth(pool, sides, of_side, orders[slot].rank, qty, np.int64(is_gone))
-                if is_gone:
+                of_side = np.int64(2 * number + orders[slot].side)
+                if qty == old_qty:
+                    take_order(ranks, depths, sides, of_side, orders[slot].level, qty)
                     _remove(orders, slot, mask, state)
                 else:
+                    depths[sides[of_side].first + orders[slot].level].qty -= qty
                     orders[slot].qty = old_qty - qty
 
         elif kind == ADD or kind == MODIFY:
-            new_side = np.int64(0 if side[i] == ASK else 1)
-            of_side = 2 * number + new_side
-            rank = level_rank(new_side, price[i])
+            new_side = np.int64(0 if side[at] == ASK else 1)
+            of_side = np.int64(2 * number + new_side)
+            rank = level_rank(new_side, price[at])
             slot = find_option_order(orders, oid, number, epochs[number], mask)
             known = slot >= 0
             if known and kind == ADD:
                 _count_anomaly(DUPLICATE_ADD, i, event_ns, oid, state, counters)
             elif not known and kind == MODIFY:
                 counters[UNKNOWN_MODIFY] += 1
+            stays = False
             if known:
                 old_qty = np.int64(orders[slot].qty)
                 old_side = 2 * number + np.int64(orders[slot].side)
-                take_depth(pool, sides, old_side, orders[slot].rank, old_qty, 1)
-                if qty == 0:
-                    _remove(orders, slot, mask, state)
-            if qty != 0:
-                add_depth(pool, sides, of_side, rank, qty, 1)
+                place = sides[old_side].first + orders[slot].level
+                stays = old_side == of_side and ranks[place] == rank and qty != 0
+                if stays:
+                    depths[place].qty += qty - old_qty
+                    orders[slot].qty = qty
+                else:
+                    take_order(ranks, depths, sides, old_side, orders[slot].level, old_qty)
+                    if qty == 0:
+                        _remove(orders, slot, mask, state)
+            if qty != 0 and not stays:
+                level = add_depth(ranks, depths, sides, of_side, rank, qty)
                 if not known:
                     slot = -1 - slot
                     orders[slot].order_id = oid
@@ -330,11 +359,11 @@ def replay_quotes(
                     orders[slot].epoch = epochs[number]
                     state[ORDER_SLOTS_USED] += 1
                 orders[slot].side = new_side
-                orders[slot].rank = rank
+                orders[slot].level = level
                 orders[slot].qty = qty
 
         elif kind == CLEAR:
-            _clear(sides, number, epochs)
+            _clear(ranks, sides, number, epochs)
             if not in_snapshot_record:
                 instrument.book_valid = 0
                 instrument.clear_pending = 1

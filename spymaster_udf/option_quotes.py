@@ -33,6 +33,7 @@ from spymaster_udf.option_quote_kernel import (
     RECORDS_SEEN,
     ROWS,
     index_instruments,
+    number_instruments,
     replay_quotes,
     tell_last_quotes,
 )
@@ -75,14 +76,14 @@ class OptionQuotes:
         self._instrument_index = np.full(slots, -1, np.int32)
         index_instruments(self._instruments, self._instrument_index)
         self._epochs = np.zeros(len(ticks), np.int32)
-        self._orders = new_option_orders(1 << 14)
-        self._pool, self._sides = new_option_levels(len(ticks))
-        self._pool_used = len(self._pool)
+        self._orders = new_option_orders(1 << 16)
+        self._ranks, self._depths, self._sides = new_option_levels(len(ticks))
+        self._pool_used = len(self._ranks)
         self._out = np.empty((_ROWS_A_FLUSH, len(QUOTE_COLUMNS)), np.int64)
 
     def feed(self, batch: MboColumns) -> Iterator[pa.RecordBatch]:
         """Apply a batch; yield rows whenever the output is full."""
-        columns, done = batch.as_tuple(), 0
+        columns, done = self._columns(batch), 0
         while done < len(batch):
             done, pause = self._replay(columns, done)
             if pause == Pause.OUTPUT_FULL:
@@ -93,7 +94,8 @@ class OptionQuotes:
 
     def compile(self) -> None:
         """Compile the kernel now instead of at the first batch."""
-        self._replay(NO_RECORDS.as_tuple(), 0)
+        self._replay(self._columns(NO_RECORDS), 0)
+        rebuild_option_orders(new_option_orders(2), self._orders, self._epochs)
 
     def finish(self) -> Iterator[pa.RecordBatch]:
         """Tell the open windows of all instruments and yield what is left.
@@ -103,7 +105,7 @@ class OptionQuotes:
         number = 0
         while number < self._instruments.size:
             number = tell_last_quotes(
-                self._instruments, number, self._pool, self._sides, self._state,
+                self._instruments, number, self._ranks, self._depths, self._sides, self._state,
                 *self._windows, self._out,
             )  # fmt: skip
             if self._state[ROWS]:
@@ -123,11 +125,17 @@ class OptionQuotes:
             int(state[FIRST_ANOMALY_ORDER_ID]),
         )
 
+    def _columns(self, batch: MboColumns) -> tuple[np.ndarray[Any, Any], ...]:
+        """Return the batch's columns, the last one as places in the table of instruments."""
+        *columns, ids = batch.as_tuple()
+        numbers = np.empty(len(batch), np.int32)
+        number_instruments(self._instruments, self._instrument_index, ids, numbers)
+        return (*columns, numbers)
+
     def _replay(self, columns: tuple[np.ndarray[Any, Any], ...], done: int) -> tuple[int, int]:
         answer: tuple[int, int] = replay_quotes(
-            *columns, done, self._instruments, self._instrument_index, self._epochs,
-            self._orders, self._pool, self._sides, self._state, *self._windows, self._counters,
-            self._out,
+            *columns, done, self._instruments, self._epochs, self._orders, self._ranks,
+            self._depths, self._sides, self._state, *self._windows, self._counters, self._out,
         )  # fmt: skip
         return answer
 
@@ -138,9 +146,10 @@ class OptionQuotes:
 
     def _make_room(self) -> None:
         if self._state[FULL_SIDE] >= 0:
-            self._pool, self._pool_used = with_more_room(
-                self._pool, self._pool_used, self._sides, int(self._state[FULL_SIDE])
-            )
+            self._ranks, self._depths, self._pool_used = with_more_room(
+                self._ranks, self._depths, self._pool_used, self._sides,
+                int(self._state[FULL_SIDE]),
+            )  # fmt: skip
             self._state[FULL_SIDE] = -1
         if self._state[ORDER_SLOTS_USED] >= self._orders.size // 2:
             # Orders that a clear has ended leave now; often that is room enough.
@@ -178,6 +187,7 @@ def _instrument_table(ticks: Mapping[int, int]) -> np.ndarray[Any, Any]:
     table = np.zeros(len(ticks), INSTRUMENT)
     table["instrument_id"] = list(ticks)
     table["tick_int"] = list(ticks.values())
+    table["inverse_tick"] = 1.0 / table["tick_int"]
     table["clock"] = table["window"] = NONE_INT
     table["told_valid"] = -1
     return table
