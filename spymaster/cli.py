@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint, entry_points
 
 import click
 
+from spymaster.command_group import EntryPointGroup
 from spymaster.errors import UserError
 
 
-class _EntryPointGroup(click.Group):
-    """Commands registered under the entry point group `spymaster.commands`, imported when used."""
-
-    def _commands(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group="spymaster.commands")}
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._commands())
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        point = self._commands().get(cmd_name)
-        command = point.load() if point else None
-        return command if isinstance(command, click.Command) else None
-
-
-@click.group(cls=_EntryPointGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=EntryPointGroup,
+    entry_point_group="spymaster.commands",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="spymaster")
 def cli() -> None:
     """Order-book microstructure from Databento MBO data, in DuckDB.

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from spymaster.contract_rules import needs_quotes, row_rules
 from spymaster.contracts import Contract, Field, all_contracts, contracts_dir, load_contract
 
 _WINDOW_LINKS = {
@@ -61,7 +62,6 @@ ENGINES = (
     ),
 )
 _TABLE_NAME = Field("table_name", "The table that a row belongs to.", "VARCHAR", False, {})
-_SQL_WORDS = ("right",)  # names that SQL wants quoted
 _HEADER = "# Made from dbt_project/contracts by `spymaster contracts generate`; do not edit.\n"
 
 
@@ -142,18 +142,12 @@ def _column(field: Field) -> dict[str, Any]:
         "data_type": field.duckdb_type.lower(),
         "description": field.doc,
     }
-    return {**column, "quote": True} if field.name in _SQL_WORDS else column
-
-
-def _in_sql(name: str) -> str:
-    return f'"{name}"' if name in _SQL_WORDS else name
+    return {**column, "quote": True} if needs_quotes(field.name) else column
 
 
 def _data_tests(contract: Contract) -> list[dict[str, Any]]:
     name, properties = model_name(contract.key), contract.properties
-    rules = [rule for field in contract.fields for rule in _field_rules(field)]
-    rules += properties.get("rules", [])
-    tests = [_test("rules", f"{name}_rules", rules=rules)]
+    tests = [_test("rules", f"{name}_rules", rules=row_rules(contract))]
     if "unique_key" in properties:
         tests.append(_test("key_rises", f"{name}_key_rises", columns=properties["unique_key"]))
     for link, test_name in _WINDOW_LINKS.items():
@@ -167,20 +161,3 @@ def _data_tests(contract: Contract) -> list[dict[str, Any]]:
 
 def _test(kind: str, name: str, **arguments: Any) -> dict[str, Any]:
     return {kind: {"name": name, "description": _TEST_TEXTS[kind], "arguments": arguments}}
-
-
-def _field_rules(field: Field) -> list[dict[str, str]]:
-    name, properties = _in_sql(field.name), field.properties
-    conditions = []
-    if not field.nullable:
-        conditions.append(("not_null", f"{name} is not null"))
-    for bound, sign in (("minimum", ">="), ("maximum", "<=")):
-        if bound in properties:
-            condition = f"{name} {sign} {properties[bound]}"
-            conditions.append(
-                (bound, f"{name} is null or {condition}" if field.nullable else condition)
-            )
-    if "accepted_values" in properties:
-        values = ", ".join(f"'{value}'" for value in properties["accepted_values"])
-        conditions.append(("accepted_values", f"{name} in ({values})"))
-    return [{"name": f"{field.name}_{kind}", "expression": text} for kind, text in conditions]

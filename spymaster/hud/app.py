@@ -95,7 +95,7 @@ class HudService:
         end_ns, version = query.ts_ns("end_ts_ns"), query.version()
         views = await self.days.get(symbol, dt, version)
         day = views.day
-        stop = len(day.ends_ns) if end_ns is None else day.first_after(end_ns)
+        stop = day.windows if end_ns is None else day.first_after(end_ns)
         view = views.get(query.ticks(day.reach), columns)
         pieces = view.stream(max(0, stop - windows), stop)
         return await self._rows(pieces, {VERSION_HEADER: day.version})

@@ -75,7 +75,7 @@ def hello(view: View) -> Json:
     return {
         "type": "hello", "protocol": PROTOCOL, "symbol": day.symbol, "dt": day.dt,
         "version": day.version, "tick_int": str(day.tick_int), "ticks": view.ticks,
-        "strikes": day.strikes, "window_ns": str(WINDOW_NS), "windows": len(day.ends_ns),
+        "strikes": day.strikes, "window_ns": str(WINDOW_NS), "windows": day.windows,
         "first_window_end_ts_ns": str(day.ends_ns[0]),
         "last_window_end_ts_ns": str(day.ends_ns[-1]), "missing": list(day.missing),
     }  # fmt: skip

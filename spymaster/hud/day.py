@@ -61,6 +61,11 @@ class Day:
     rows: pa.RecordBatch
 
     @property
+    def windows(self) -> int:
+        """Number of rows."""
+        return len(self.ends_ns)
+
+    @property
     def nbytes(self) -> int:
         """Bytes in memory."""
         return int(self.rows.nbytes) + int(self.ends_ns.nbytes)

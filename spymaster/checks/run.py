@@ -1,0 +1,136 @@
+"""Runs a suite over a day and says what was found."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import duckdb
+
+from spymaster.checks.check import ERROR, WARNING, Check
+from spymaster.checks.day import CheckedDay, day_ref, open_day
+from spymaster.checks.suites import OPTION_MBO, Suite
+from spymaster.contracts import known_keys
+from spymaster.dbt_yaml import model_name
+from spymaster.errors import UserError
+from spymaster.lake import Lake, is_partition_complete
+
+FIRST_ROWS: Final = 5
+
+PASSED, FAILED, WARNED, NOT_RUN = "passed", "failed", "warned", "not run"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found: how many rows break it, and the first of them."""
+
+    check: Check
+    outcome: str
+    """One of passed, failed, warned, not run."""
+    violations: int | None
+    rows: list[dict[str, Any]]
+    seconds: float
+    reason: str | None = None
+    """Why it was not run, or what the query ran into."""
+
+
+@dataclass
+class DayReport:
+    """What a suite found on a day."""
+
+    suite: str
+    symbol: str
+    dt: str
+    results: list[CheckResult] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """Dataset keys of tables that are not in the lake."""
+    nothing_to_check: str | None = None
+    """Why the day has nothing for this suite; such a day passes."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is missing and no error was found; warnings do not count."""
+        failed = any(result.outcome == FAILED for result in self.results)
+        return not failed and not self.missing
+
+
+def check_day(
+    suite: Suite, lake: Lake, symbol: str, dt: str, *, require_options: bool = False
+) -> DayReport:
+    """Run a suite over the published partitions of a day.
+
+    Raises UserError if symbol or dt is malformed, if there is no partition of the suite at all, or if
+    one is replaced while it is read.
+
+    >>> from pathlib import Path
+    >>> check_day(SUITES["data"], Lake(Path("lake")), "ESH6", "2026-01-06")  # doctest: +SKIP
+    """
+    report = DayReport(suite.name, symbol, dt)
+    if suite.of_options and not require_options and not has_options(suite, lake, symbol, dt):
+        report.nothing_to_check = "a day without options"
+        return report
+    with open_day(lake, symbol, dt, suite.tables) as day:
+        if len(day.missing) == len(suite.tables):
+            raise UserError(
+                f"{symbol} {dt}: none of the tables of `check {suite.name}` is in the lake "
+                f"{lake.root}; run: spymaster build --dt {dt} --symbol {symbol}"
+            )
+        report.missing = day.missing
+        report.results = [run_check(check, day) for check in suite.checks()]
+    return report
+
+
+def has_options(suite: Suite, lake: Lake, symbol: str, dt: str) -> bool:
+    """Return whether the lake has the day's option records or any table made of them."""
+    return any(
+        is_partition_complete(day_ref(lake, key, symbol, dt))
+        for key in (OPTION_MBO, *suite.own_tables)
+    )
+
+
+def run_check(check: Check, day: CheckedDay) -> CheckResult:
+    """Run one check on the tables of a day."""
+    start = time.monotonic()
+    absent = _absent_tables(check, day)
+    if absent:
+        return CheckResult(check, NOT_RUN, None, [], 0.0, f"needs {', '.join(absent)}")
+    try:
+        (violations,) = day.connection.sql(f"select count(*) from ({check.query})").fetchall()[0]
+        rows: list[dict[str, Any]] = []
+        if violations:
+            first = day.connection.sql(
+                f"select * from ({check.query}) order by all limit {FIRST_ROWS}"
+            )
+            rows = [dict(zip(first.columns, row, strict=True)) for row in first.fetchall()]
+    except duckdb.Error as error:
+        if not day.damaged & set(tables_read(check.query)):
+            raise  # the files are as they were published: the mistake is in the check
+        reason = f"cannot be read: {str(error).splitlines()[0]}"
+        return CheckResult(check, FAILED, None, [], time.monotonic() - start, reason)
+    outcome = PASSED
+    if violations > check.tolerated_share * day.rows.get(str(check.share_of), 0):
+        outcome = {ERROR: FAILED, WARNING: WARNED}[check.severity]
+    return CheckResult(check, outcome, violations, rows, time.monotonic() - start)
+
+
+def tables_read(query: str) -> list[str]:
+    """Return the lake's tables that a query reads.
+
+    >>> tables_read("select * from wall_surface_1s cross join parameters")
+    ['wall_surface_1s']
+    """
+    known = {model_name(key) for key in known_keys()}
+    return sorted(known & set(re.findall(r"\w+", re.sub(r"--.*", "", query))))
+
+
+def _absent_tables(check: Check, day: CheckedDay) -> list[str]:
+    return [name for name in tables_read(check.query) if name not in day.views]
+
+
+def check_sql(check: Check, day: CheckedDay) -> str:
+    """Return a check's query with the views that it needs, to paste into any DuckDB."""
+    needed = [*tables_read(check.query), "parameters"]
+    views = [day.views[name] for name in needed if name in day.views]
+    return ";\n\n".join([*views, check.query]) + ";"
