@@ -158,7 +158,7 @@ def _catalogue_day(lake: Lake, tables: DayTables, surfaces: dict[str, int]) -> C
         dt=tables.dt,
         complete=not set(FUTURE_TABLES) & set(tables.missing),
         missing=short_names(tables.missing),
-        windows=int(tables.manifests[BOOK]["row_count"]),
+        windows=tables.windows,
         first_window_end_ts_ns=first,
         last_window_end_ts_ns=last,
         tick_int=int(tables.parameter("tick_int")),

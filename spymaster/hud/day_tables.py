@@ -40,6 +40,11 @@ class DayTables:
         text = "\n".join(f"{key} {sha}" for key, sha in sorted(self.sha256s.items()))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def windows(self) -> int:
+        """Number of windows of the book."""
+        return int(self.manifests[BOOK]["row_count"])
+
     def ref(self, lake: Lake, key: str) -> PartitionRef:
         """Return the partition of one of the tables."""
         return partition_ref(lake, key, self.symbol, self.dt)
