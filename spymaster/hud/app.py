@@ -102,20 +102,18 @@ class HudService:
 
     async def stream(self, socket: WebSocket) -> None:
         """Play a day to a client."""
-        try:
-            session = await self._session(socket)
-        except RefusalError as refusal:
-            await socket.send_denial_response(refusal_response(refusal))
-            return
         self.clients += 1
         try:
+            session = await self._session(socket)
             await socket.accept()
             await session.run()
+        except RefusalError as refusal:
+            await socket.send_denial_response(refusal_response(refusal))
         finally:
             self.clients -= 1
 
     async def _session(self, socket: WebSocket) -> Session:
-        if self.clients >= self.limits.clients:
+        if self.clients > self.limits.clients:
             raise RefusalError(503, "too many clients; try later")
         query = Query.of(
             socket.query_params,
@@ -130,7 +128,7 @@ class HudService:
             views.day.ends_ns, view.max_rows, view.max_paced_rows, start_ts_ns=start_ns,
             speed=speed, playing=playing, now=asyncio.get_running_loop().time(),
         )  # fmt: skip
-        return Session(socket, view, playback, self.limits)
+        return Session(socket, views, view, playback, self.limits)
 
     async def _rows(self, pieces: Iterator[bytes], headers: dict[str, str]) -> Response:
         """Return the answer that writes `pieces`; its first piece is read before its status is told."""

@@ -87,9 +87,9 @@ def load_day(lake: Lake, symbol: str, dt: str, max_ticks: int = DEFAULT_REACH_TI
         tables = day_tables(lake, symbol, dt)
         try:
             day = _pack(lake, tables, max_ticks)
-        except UserError:
+        except (UserError, pa.ArrowException) as error:
             if day_tables(lake, symbol, dt).version == tables.version:
-                raise
+                raise UserError(f"{symbol} {dt}: {error}") from error
             continue
         if day_tables(lake, symbol, dt).version == tables.version:
             return day

@@ -50,8 +50,11 @@ class DayTables:
         return partition_ref(lake, key, self.symbol, self.dt)
 
     def parameter(self, name: str) -> Any:
-        """Return a parameter the book was built with."""
-        return self.manifests[BOOK]["parameters"].get(name)
+        """Return a parameter the book was built with; UserError if its manifest has none."""
+        try:
+            return self.manifests[BOOK]["parameters"][name]
+        except (KeyError, TypeError):
+            raise _damaged(BOOK, f"no parameter {name}") from None
 
 
 def day_tables(lake: Lake, symbol: str, dt: str) -> DayTables:
@@ -92,7 +95,7 @@ def _stale(manifests: dict[str, Json], shas: dict[str, str]) -> set[str]:
     book, wall = manifests[BOOK], manifests.get(WALL)
     stale = set()
     # Both come from one pass of the engine: they match if it read the same and ran the same.
-    if wall and (_inputs(wall), wall["parameters"]) != (_inputs(book), book["parameters"]):
+    if wall and _run(wall) != _run(book):
         stale.add(WALL)
     while True:
         found = {
@@ -109,5 +112,16 @@ def _stale(manifests: dict[str, Json], shas: dict[str, str]) -> set[str]:
         stale |= found
 
 
+def _run(manifest: Json) -> tuple[set[tuple[str, str]], Any]:
+    return _inputs(manifest), manifest.get("parameters")
+
+
 def _inputs(manifest: Json) -> set[tuple[str, str]]:
-    return {(entry["key"], entry["manifest_sha256"]) for entry in manifest["inputs"]}
+    try:
+        return {(entry["key"], entry["manifest_sha256"]) for entry in manifest["inputs"]}
+    except (KeyError, TypeError):
+        raise _damaged(manifest["dataset_key"], "no inputs") from None
+
+
+def _damaged(key: str, what: str) -> UserError:
+    return UserError(f"{key}: damaged manifest, {what}; build it again")

@@ -14,9 +14,9 @@ class Limits:
 
     clients: int = 2000
     """WebSocket connections at a time."""
-    requests_a_second: float = 100.0
-    """HTTP requests of one address, after a burst of `request_burst`."""
-    request_burst: int = 400
+    requests_a_second: float = 200.0
+    """Requests and handshakes of one address, after a burst of `request_burst`."""
+    request_burst: int = 2500
     readers: int = 16
     """Answers with rows (bootstrap, surfaces) that are written at a time."""
     controls_a_second: float = 50.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -164,9 +164,10 @@ def _websocket_protocol() -> type[WebSocketsSansIOProtocol]:
             super().keepalive_timeout()
             self.transport.abort()
 
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+                # A refused handshake is complete too; uvicorn would log it as an error of ours.
+                self.handshake_complete = True
+
     return AbortingProtocol
-
-
-def local_urls(server: HudServer, names: Iterable[str]) -> list[str]:
-    """Return the addresses to open, the first one first."""
-    return [server.url, *(f"http://{name}:{server.port}/" for name in names)]

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from spymaster.hud import control
 from spymaster.hud.control import Control, ControlError, parse_control
-from spymaster.hud.encoding import View
+from spymaster.hud.encoding import View, Views
 from spymaster.hud.limits import Limits, TokenBucket
 from spymaster.hud.playback import Playback
 
@@ -27,14 +27,20 @@ POLICY_VIOLATION: Final = 1008
 
 
 class Session:
-    """Plays `playback` over `view` to an accepted WebSocket, until either side closes."""
+    """Plays `playback` over `view` to an accepted WebSocket, until either side closes.
 
-    def __init__(self, socket: WebSocket, view: View, playback: Playback, limits: Limits) -> None:
-        self._socket, self._view, self._playback = socket, view, playback
+    `views` is the day that the view is of: held, so that the client may ask for more of its version.
+    """
+
+    def __init__(
+        self, socket: WebSocket, views: Views, view: View, playback: Playback, limits: Limits
+    ) -> None:
+        self._socket, self._views, self._view, self._playback = socket, views, view, playback
         self._bucket = TokenBucket(limits.controls_a_second, limits.control_burst)
         self._bad_left = limits.bad_controls
         self._answers: deque[dict[str, Any]] = deque()
         self._close_reason = ""
+        self._is_gone = False
         self._end_told = False
         self._loop = asyncio.get_running_loop()
         self._wake: asyncio.Future[None] | None = None
@@ -50,11 +56,11 @@ class Session:
             pass
         finally:
             listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+            with contextlib.suppress(asyncio.CancelledError):
                 await listener
 
     async def _send_all(self) -> None:
-        while True:
+        while not self._is_gone:
             while self._answers:
                 await self._socket.send_text(json.dumps(self._answers.popleft()))
             if self._close_reason:
@@ -88,19 +94,13 @@ class Session:
             wake.set_result(None)
 
     async def _listen(self) -> None:
-        while not self._close_reason:
-            try:
-                message = await self._socket.receive()
-            except WebSocketDisconnect:
-                break
+        while not self._close_reason and not self._is_gone:
+            message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
-                break
-            self._hear(message.get("text"))
+                self._is_gone = True
+            else:
+                self._hear(message.get("text"))
             self._ring(self._wake)
-        else:
-            return
-        self._close_reason = "closed"
-        self._ring(self._wake)
 
     def _hear(self, text: str | None) -> None:
         if not self._bucket.take():

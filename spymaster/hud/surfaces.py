@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor
 
@@ -47,14 +48,16 @@ def surface_stream(
 
     Raises UserError before the first piece if the partition cannot be read.
     """
-    schema = load_contract(ref.key).arrow_schema
-    schema = pa.schema([schema.field(name) for name in columns])
     window = window_column(ref.key) if (start_ns, end_ns) != (None, None) else None
     read = columns if window is None or window in columns else [*columns, window]
+    batches = iter_batches(ref, _BATCH_ROWS, read)
+    first = next(batches, None)
+    schema = first.schema if first is not None else load_contract(ref.key).arrow_schema
+    schema = pa.schema([schema.field(name) for name in columns])
     sink = io.BytesIO()
     left = limit
     with pa.ipc.new_stream(sink, schema) as writer:
-        for batch in iter_batches(ref, _BATCH_ROWS, read):
+        for batch in itertools.chain([] if first is None else [first], batches):
             kept = _within(batch, window, start_ns, end_ns) if window else batch
             kept = kept.slice(0, left)
             left -= kept.num_rows
