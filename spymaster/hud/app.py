@@ -51,6 +51,9 @@ class HudService:
 
     async def catalogue(self) -> Catalogue:
         """Return the lake's catalogue."""
+        fresh = self.catalogue_reader.fresh()
+        if fresh is not None:
+            return fresh
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.readers, self.catalogue_reader.read)
 

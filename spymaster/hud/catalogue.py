@@ -105,6 +105,11 @@ class CatalogueReader:
         self._latest = Catalogue()
         self._known: dict[tuple[str, str], tuple[str, CatalogueDay]] = {}
 
+    def fresh(self) -> Catalogue | None:
+        """Return the catalogue if it need not be read again; does not wait."""
+        is_fresh = self._clock() - self._read_at < _MAX_AGE_SECONDS
+        return self._latest if is_fresh else None
+
     def read(self) -> Catalogue:
         """Return the catalogue; a day that is just being replaced or damaged is left out."""
         with self._lock:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from spymaster.errors import UserError
 from spymaster.hud.day import Day, load_day
-from spymaster.hud.day_tables import day_tables
+from spymaster.hud.day_tables import day_stamp, day_tables
 from spymaster.hud.encoding import Views
 from spymaster.hud.refusal import RefusalError
 from spymaster.lake import Lake
@@ -32,6 +32,7 @@ class DayCache:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="hud-day")
         self._looker = ThreadPoolExecutor(2, thread_name_prefix="hud-look")
         self._loading: dict[tuple[str, str], asyncio.Lock] = {}
+        self._versions: dict[tuple[str, str], tuple[object, str]] = {}
 
     async def get(self, symbol: str, dt: str, version: str | None = None) -> Views:
         """Return a day of the catalogue, of one version if it is asked for.
@@ -60,11 +61,17 @@ class DayCache:
         return self._open.get(f"{symbol} {dt} {version}")
 
     async def _current_version(self, symbol: str, dt: str) -> str:
+        # The stamp is taken first: what changes after it is seen at the next look.
+        stamp = day_stamp(self._lake, symbol, dt)
+        known = self._versions.get((symbol, dt))
+        if known is not None and known[0] == stamp:
+            return known[1]
         loop = asyncio.get_running_loop()
         try:
             tables = await loop.run_in_executor(self._looker, day_tables, self._lake, symbol, dt)
         except UserError as error:
             raise RefusalError(503, str(error)) from None
+        self._versions[symbol, dt] = stamp, tables.version
         return tables.version
 
     async def _load(self, symbol: str, dt: str) -> Views:

@@ -78,6 +78,23 @@ def day_tables(lake: Lake, symbol: str, dt: str) -> DayTables:
     return DayTables(symbol, dt, manifests, shas, missing)
 
 
+def day_stamp(lake: Lake, symbol: str, dt: str) -> tuple[tuple[int, int, int] | None, ...]:
+    """Return what changes whenever a partition of a day is replaced, without reading a file.
+
+    A publisher moves new files into place, so that a manifest has another inode or time.
+    """
+    stamp: list[tuple[int, int, int] | None] = []
+    for key in DAY_TABLES:
+        ref = partition_ref(lake, key, symbol, dt)
+        for path in (ref.success_path, ref.manifest_path):
+            try:
+                found = path.stat()
+                stamp.append((found.st_ino, found.st_mtime_ns, found.st_size))
+            except OSError:
+                stamp.append(None)
+    return tuple(stamp)
+
+
 def _manifest_and_sha(ref: PartitionRef) -> tuple[Json, str] | None:
     """Return both of the same version, None if the partition is absent or just being replaced."""
     try:

@@ -22,7 +22,8 @@ MAX_PACED_BYTES: Final = 1 << 18
 
 BATCH_ROWS: Final = 64
 _END_OF_STREAM: Final = b"\xff\xff\xff\xff\0\0\0\0"
-_MEMO_BYTES: Final = 16 << 20
+_MEMO_BYTES: Final = 4 << 20
+"""Enough for clients at one speed that began seconds apart; a stalled client adds nothing to it."""
 
 
 class View:
@@ -73,6 +74,8 @@ class View:
         found = self._memo.get(key)
         if found is None:
             found = self.encode(first, stop)
+            if len(found) > MAX_PACED_BYTES:
+                return found  # at speed max each client has its own stretches
             self._memo[key] = found
             self._memo_bytes += len(found)
             while self._memo_bytes > _MEMO_BYTES:

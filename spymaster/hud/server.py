@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ class HudServer:
             ws_per_message_deflate=False,
             ws_ping_interval=limits.stall_seconds / 2,
             ws_ping_timeout=limits.stall_seconds / 2,
-            timeout_keep_alive=int(limits.request_seconds),
+            timeout_keep_alive=math.ceil(limits.request_seconds),
             timeout_graceful_shutdown=_STOP_SECONDS,
             h11_max_incomplete_event_size=_HEAD_BYTES,
             backlog=_BACKLOG,
@@ -117,6 +118,7 @@ def _http_protocol(limits: Limits) -> type[H11Protocol]:
 
     class DeadlineProtocol(H11Protocol):
         _deadline: asyncio.TimerHandle | None = None
+        _is_websocket = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -124,7 +126,8 @@ def _http_protocol(limits: Limits) -> type[H11Protocol]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self.cycle is not None and not self.cycle.response_complete:
+            is_answered = self.cycle is None or self.cycle.response_complete
+            if self._is_websocket or not is_answered:
                 self._cancel()
             elif self._deadline is None and not self.transport.is_closing():
                 self._await_head()
@@ -134,7 +137,7 @@ def _http_protocol(limits: Limits) -> type[H11Protocol]:
             super().connection_lost(exc)
 
         def handle_websocket_upgrade(self, event: Any) -> None:
-            self._cancel()
+            self._is_websocket = True
             super().handle_websocket_upgrade(event)
 
         def pause_writing(self) -> None:

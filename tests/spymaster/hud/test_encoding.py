@@ -78,7 +78,7 @@ def test_what_is_remembered_is_bounded(day: Day):
     for first in range(300):
         view.message(first, first + 100)
     kept = sum(map(len, view._memo.values()))
-    assert kept == view._memo_bytes <= 16 << 20
+    assert kept == view._memo_bytes <= 4 << 20
 
 
 def test_a_bootstraps_pieces_are_one_stream(day: Day):

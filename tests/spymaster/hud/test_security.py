@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import random
 import socket
@@ -277,6 +278,22 @@ def test_a_slow_request_is_cut_off(awkward_lake: Lake):
         assert received.startswith(b"HTTP/1.1 200"), "the first request was answered"
         for connection in (*slow, half):
             connection.close()
+
+
+def test_deadlines_are_not_for_those_who_behave(awkward_lake: Lake):
+    """A playback lives on long after its handshake; so does a connection that is used again."""
+    limits = replace(Limits(), request_seconds=0.5, stall_seconds=0.6)
+    with HudServer(awkward_lake, ServerOptions(port=0, limits=limits)).in_thread() as server:
+        api = Api(server.port)
+        again = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        with api.stream(speed=20, columns="book") as stream:
+            while len(stream.played.ends) < 40:
+                assert stream.get() is not None
+                if len(stream.played.ends) % 8 == 0:
+                    again.request("GET", "/healthz")
+                    with again.getresponse() as response:
+                        assert (response.status, bool(response.read())) == (200, True)
+        again.close()
 
 
 def test_a_port_that_is_taken_is_one_line(awkward_lake: Lake, api: Api):
