@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo docs browser test lint format kills bench clean
+.PHONY: help setup demo docs hud browser test lint format kills bench clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ demo: setup ## From nothing to tables and a picture: ten minutes of a sample mar
 
 docs: setup ## The documentation site: every table, column and the lineage, on this machine.
 	$(BIN)/spymaster docs
+
+hud: setup ## The HUD in the browser, on the newest complete day of the lake.
+	$(BIN)/spymaster serve
 
 # Browser tests are skipped, with a word, where there is none and it cannot be installed.
 browser:

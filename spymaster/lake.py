@@ -17,7 +17,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -267,10 +267,18 @@ def read_partition(ref: PartitionRef) -> pa.Table:
         return file.read()
 
 
-def iter_batches(ref: PartitionRef, batch_rows: int = 131_072) -> Iterator[pa.RecordBatch]:
-    """Yield a partition's rows in order, in record batches; as `read_partition` otherwise."""
+def iter_batches(
+    ref: PartitionRef, batch_rows: int = 131_072, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield a partition's rows in order, in record batches; as `read_partition` otherwise.
+
+    `columns` reads those alone; UserError names one that the partition does not have.
+    """
     with _open_consistent(ref) as file, _damage_is_user_error(ref):
-        yield from file.iter_batches(batch_size=batch_rows)
+        absent = [name for name in columns or () if name not in file.schema_arrow.names]
+        if absent:
+            raise UserError(f"{ref}: no column {', '.join(absent)}; build it again")
+        yield from file.iter_batches(batch_size=batch_rows, columns=columns)
 
 
 def publish(
