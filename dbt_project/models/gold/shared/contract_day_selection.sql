@@ -1,5 +1,5 @@
--- Grain: one row per date of a root, its front contract. A run of a root sees the bronze tables with
--- all its contracts, on this date and the two trading dates before, with columns symbol and dt.
+-- Grain: one row per date of a root, its front contract. A run of a root sees the bronze tables
+-- with all its contracts, on this date and the two trading dates before, with symbol and dt.
 {%- set session_date = "date '" ~ (var('dt') or '1970-01-01') ~ "'" %}
 
 with expirations as (
