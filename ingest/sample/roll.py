@@ -85,7 +85,8 @@ def write_days(
     """Write each day's MBO of each contract and its definitions; return a summary a file of MBO.
 
     A day begins at the last price of the day before, in the next contract a quarter's carry above it:
-    nobody arbitrages the two during a day, so that their spread moves by some points. The bytes depend on `market` and `roll` alone.
+    nobody arbitrages the two during a day, so that their spread moves by some points.
+    The bytes depend on `market` and `roll` alone.
     """
     days = roll.dates(market)
     price = market.start_tick * market.product.tick_int / PRICE_SCALE
