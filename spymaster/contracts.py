@@ -18,6 +18,7 @@ from spymaster.errors import UserError
 
 _ARROW_TYPES: dict[str, pa.DataType] = {
     "INTEGER": pa.int32(),
+    "DATE": pa.date32(),
     "BIGINT": pa.int64(),
     "UBIGINT": pa.uint64(),
     "DOUBLE": pa.float64(),
@@ -61,6 +62,11 @@ class Contract:
     fields: tuple[Field, ...]
     arrow_schema: pa.Schema
     properties: dict[str, Any]
+
+    @property
+    def of_root(self) -> bool:
+        """Whether a partition's symbol is a root (ES) and not a contract (ESH6)."""
+        return self.properties.get("partition_symbol") == "root"
 
 
 def contracts_dir() -> Path:
@@ -176,6 +182,8 @@ def _duckdb_type(avro_type: Any) -> str | None:
         return "VARCHAR"
     if avro_type.get("type") == "long" and avro_type.get("logicalType") == "uint64":
         return "UBIGINT"
+    if avro_type.get("type") == "int" and avro_type.get("logicalType") == "date":
+        return "DATE"
     if "logicalType" in avro_type or not isinstance(avro_type.get("type"), str):
         return None
     return _DUCKDB_TYPES.get(avro_type["type"])

@@ -21,6 +21,7 @@ from spymaster.contracts import ContractError, known_keys
 from spymaster.dbt_code import code_checksum, kernel_checksum, macro_texts
 from spymaster.dbt_session import DbtSession
 from spymaster.errors import UserError
+from spymaster.freshness import is_of_root
 from spymaster.lake import is_partition_complete
 from spymaster.runs.machine import THREADS_VARIABLE
 from spymaster_udf.sql_functions import register as register_sql_functions
@@ -44,8 +45,17 @@ def _open(request: Any) -> Any:
     for folder in session.lake.sweep_staging():
         print(f"removed the left-over {folder}")
     session.open()
-    refs = [session.ref(key) for key in known_keys()]
-    return {"files": {ref.key: str(ref.data_path) for ref in refs if is_partition_complete(ref)}}
+    refs = {key: [session.ref(key)] for key in known_keys()}
+    of_contracts = session.inputs_of_root if any(map(is_of_root, session.nodes_to_run())) else {}
+    refs |= of_contracts
+    files = {
+        key: [str(ref.data_path) for ref in of_key if is_partition_complete(ref)]
+        for key, of_key in refs.items()
+    }
+    return {
+        "files": {key: paths for key, paths in files.items() if paths},
+        "partition_columns": list(of_contracts),
+    }
 
 
 graphs_told: list[dict[str, Any]] = []

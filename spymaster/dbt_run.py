@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spymaster.contracts import known_keys
 from spymaster.errors import UserError
 from spymaster.lake import Lake, is_partition_complete, partition_ref, read_manifest
+from spymaster.products import is_root
 from spymaster.progress import Advance, progress
 from spymaster.runs.graph_cache import ProjectGraph, dbt_arguments, dbt_manifest, project_graph
 from spymaster.runs.plan import Scope, plan_day
@@ -58,14 +59,20 @@ def build_day(
         **variables,
         "lake": str(lake.root), "symbol": symbol, "dt": dt, "overwrite": planned.overwrite,
     }  # fmt: skip
-    records = read_manifest(partition_ref(lake, BRONZE_MBO, symbol, dt))["row_count"]
-    shown = _BuildProgress(f"{symbol} {dt}", records) if show else None
+    shown = _BuildProgress(f"{symbol} {dt}", _records(lake, symbol, dt)) if show else None
     with (
         tempfile.TemporaryDirectory(prefix="spymaster-dbt-") as scratch,
         contextlib.closing(shown) if shown else contextlib.nullcontext(),
     ):
         published = _run_dbt(scratch, graph, every_var, planned.models, shown)
     return built_tables(lake, symbol, dt, published)
+
+
+def _records(lake: Lake, symbol: str, dt: str) -> int:
+    """Return how many records the engine will take: none for a root."""
+    if is_root(symbol):
+        return 0
+    return int(read_manifest(partition_ref(lake, BRONZE_MBO, symbol, dt))["row_count"])
 
 
 class _BuildProgress:

@@ -24,6 +24,7 @@ from spymaster.lake import (
     is_partition_complete,
     publish,
 )
+from spymaster.root_days import require_expirations
 from spymaster.run_parameters import (
     ENGINE_PARAMETERS,
     gex_parameters,
@@ -65,10 +66,13 @@ class DbtSession(DayPlan):
         What is read is remembered as it is now, before a model reads it.
         """
         try:
+            self.require_grain()
             self.require_sources()
             self.require_whole()
             self.require_parents()
             self.remember_inputs()
+            if self.of_root and any(map(self.state, self.selected_nodes())):
+                require_expirations(self.lake, self.symbol, self.dt)
         except BaseException:
             self.close()
             raise
@@ -116,10 +120,8 @@ class DbtSession(DayPlan):
         node = self.nodes[unique_id]
         reason = self.state(node)
         if reason is None:
-            why = "complete and fresh, skipped"
-            if self.is_skipped(node):
-                why = f"no options on {self.symbol} on {self.dt}, skipped"
-            return {"action": "skip", "reason": why}
+            why = self.skip_reason(node) or "complete and fresh"
+            return {"action": "skip", "reason": f"{why}, skipped"}
         for parent in (self.nodes[p] for p in node.parents):
             if parent.scratch and parent.unique_id not in self.built:
                 raise UserError(f"{node.name} reads {parent.name}: select +{node.name}")

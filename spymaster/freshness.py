@@ -7,6 +7,7 @@ shows it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from spymaster.lake import (
     partition_ref,
     read_manifest,
 )
-from spymaster.products import product_of_contract
+from spymaster.products import is_root, product_of_symbol
+from spymaster.root_days import root_inputs
 from spymaster.run_parameters import OWN_TO_A_DAY, run_parameters
 
 Json = dict[str, Any]
@@ -70,8 +72,15 @@ def overwritten(value: Any, nodes: Iterable[Node]) -> set[str]:
     raise UserError(f"the var overwrite is {value!r}, not true, false or a list of models")
 
 
+def is_of_root(node: Node) -> bool:
+    """Return whether a model's partitions are of roots, not of contracts; scratch models' are not."""
+    return not node.scratch and load_contract(node.key).of_root
+
+
 class DayPlan:
     """State of every lake model on one (symbol, dt), read once and then remembered.
+
+    The symbol is a contract, or a root for the tables of roots.
 
     `request` is what dbt knows of the run, as macros/lake.sql gives it: lake, symbol, dt, vars, nodes
     (with their checksums), selected unique ids, and kernel_checksum. Raises UserError for a symbol, dt or
@@ -91,14 +100,15 @@ class DayPlan:
         self._overwritten = overwritten(request["vars"].get("overwrite"), self.nodes.values())
         self.kernel_checksum = str(request["kernel_checksum"])
         self.ref("bronze.future_mbo.mbo")  # says what is wrong with symbol or dt
+        self.of_root = is_root(self.symbol)
         self.parameters = run_parameters(self.symbol, self.dt, request["vars"])
         self._states: dict[str, str | None] = {}
         self._digests: dict[PartitionRef, str] = {}
 
     def ref(self, key: str) -> PartitionRef:
         """Return this run's partition of a table."""
-        of_root = load_contract(key).properties.get("partition_symbol") == "root"
-        symbol = product_of_contract(self.symbol).root if of_root else self.symbol
+        of_root = load_contract(key).of_root
+        symbol = product_of_symbol(self.symbol).root if of_root else self.symbol
         return partition_ref(self.lake, key, symbol, self.dt)
 
     @property
@@ -106,14 +116,24 @@ class DayPlan:
         """Whether the lake has the records of this day's options on the contract."""
         return is_partition_complete(self.ref(OPTION_MBO))
 
+    def skip_reason(self, node: Node) -> str | None:
+        """Return why a node is not for this run: another grain, or options on a day without them."""
+        if is_of_root(node) != self.of_root:
+            return (
+                f"a table of {'roots' if is_of_root(node) else 'contracts'}, not of {self.symbol}"
+            )
+        if node.options and not self.has_options:
+            return f"no options on {self.symbol} on {self.dt}"
+        return None
+
     def is_skipped(self, node: Node) -> bool:
-        """Whether a node is of the options on a day without them."""
-        return node.options and not self.has_options
+        """Whether a node is not for this run; see skip_reason."""
+        return self.skip_reason(node) is not None
 
     def state(self, node: Node) -> str | None:
         """Return None if the node's partition is complete and fresh, else why it must be built.
 
-        None, too, for a table of options on a day without them. As it was when first asked.
+        None, too, for a table that this run skips. As it was when first asked.
         """
         if node.unique_id not in self._states:
             self._states[node.unique_id] = self._state(node)
@@ -179,19 +199,32 @@ class DayPlan:
     def _fingerprint(self, node: Node) -> Json:
         shaping = self._vars(node)
         return {
-            "inputs": [
-                {"key": ref.key, "dt": ref.dt, "manifest_sha256": self._digest(ref)}
-                for ref in self._input_refs(node)
-            ],
+            "inputs": [self._input(ref) for ref in self._input_refs(node)],
             "model": {"name": node.name, "checksum": self._checksum(node)},
             "parameters": {k: v for k, v in self.parameters.items() if k in shaping},
         }
 
+    def _input(self, ref: PartitionRef) -> Json:
+        # A contract's inputs are its own or its root's; a root's are of several contracts.
+        named = {"symbol": ref.symbol} if self.of_root else {}
+        return {"key": ref.key, "dt": ref.dt, **named, "manifest_sha256": self._digest(ref)}
+
     def _input_refs(self, node: Node) -> list[PartitionRef]:
         if self._reads_prior_sessions(node):
             return self.prior_sessions(node)
-        parents = (parent.key for parent in self._published_parents(node))
-        return [self.ref(key) for key in (*self._source_keys(node), *parents)]
+        parents = [self.ref(parent.key) for parent in self._published_parents(node)]
+        return [*self._source_refs(node), *parents]
+
+    def _source_refs(self, node: Node) -> list[PartitionRef]:
+        keys = self._source_keys(node)
+        if self.of_root:
+            return [ref for key in keys for ref in self.inputs_of_root[key]]
+        return [self.ref(key) for key in keys]
+
+    @functools.cached_property
+    def inputs_of_root(self) -> dict[str, list[PartitionRef]]:
+        """What a run of a root reads of each bronze table."""
+        return root_inputs(self.lake, self.symbol, self.dt)
 
     def _reads_prior_sessions(self, node: Node) -> bool:
         return bool(node.prior_sessions_of) and self.parameters["calibration_mode"] == "prior"
@@ -230,9 +263,9 @@ class DayPlan:
 
     def remember_inputs(self) -> None:
         """Read the manifests of all that the selected models read and that is there now."""
-        for node in self.selected_nodes():
-            parents = (parent.key for parent in self._published_parents(node))
-            for ref in map(self.ref, (*self._source_keys(node), *parents)):
+        for node in self.nodes_to_run():
+            parents = [self.ref(parent.key) for parent in self._published_parents(node)]
+            for ref in (*self._source_refs(node), *parents):
                 if is_partition_complete(ref):
                     self._digest(ref)
 
@@ -240,23 +273,35 @@ class DayPlan:
         """Read a node's manifest anew when next asked: its table has just been published."""
         self._digests.pop(self.ref(node.key), None)
 
+    def require_grain(self) -> None:
+        """Raise UserError if no selected model is for a symbol such as this run's."""
+        nodes = [node for node in self.selected_nodes() if not node.scratch]
+        if nodes and all(is_of_root(node) != self.of_root for node in nodes):
+            root = product_of_symbol(self.symbol).root
+            wanted = f"a contract such as {root}H6" if self.of_root else f"the root {root}"
+            kind = "contracts" if self.of_root else "roots"
+            raise UserError(
+                f"{', '.join(node.name for node in nodes)}: of {kind}, not of {self.symbol}; give "
+                f"{wanted} as the symbol"
+            )
+
     def require_sources(self) -> None:
         """Raise UserError if a bronze partition that a selected model reads is not there."""
-        for node in self.selected_nodes():
-            for key in [] if self.is_skipped(node) else self._source_keys(node):
-                if not is_partition_complete(self.ref(key)):
-                    schema = _SCHEMAS.get(key, "mbo")
+        for node in self.nodes_to_run():
+            for ref in self._source_refs(node):
+                if not is_partition_complete(ref):
+                    schema = _SCHEMAS.get(ref.key, "mbo")
                     raise UserError(
-                        f"no bronze data: {self.ref(key)} is not in the lake {self.lake.root}; "
+                        f"no bronze data: {ref} is not in the lake {self.lake.root}; "
                         f"download the day's schema {schema} and run: spymaster ingest PATH"
                     )
 
     def require_parents(self) -> None:
         """Raise UserError if a selected model reads one that is neither selected nor complete."""
-        for node in self.selected_nodes():
+        for node in self.nodes_to_run():
             for parent in (self.nodes[p] for p in node.parents):
                 there = not parent.scratch and is_partition_complete(self.ref(parent.key))
-                there = there or self.is_skipped(parent) or self.is_skipped(node)
+                there = there or self.is_skipped(parent)
                 if parent.unique_id not in self.selected and not there:
                     raise UserError(
                         f"{node.name} reads {parent.name}, which is not in the lake for "
@@ -265,9 +310,8 @@ class DayPlan:
 
     def require_whole(self) -> None:
         """Raise UserError for what is damaged: a selected table, or one that a selected table reads."""
-        for node in self.selected_nodes():
-            for key in [] if self.is_skipped(node) else self._source_keys(node):
-                ref = self.ref(key)
+        for node in self.nodes_to_run():
+            for ref in self._source_refs(node):
                 damage = partition_damage(ref) if is_partition_complete(ref) else None
                 if damage:
                     raise UserError(f"{ref} is damaged: {damage}; ingest its file again")
@@ -282,6 +326,10 @@ class DayPlan:
     def selected_nodes(self) -> list[Node]:
         """Return the selected lake models, in the graph's order."""
         return [node for node in self.nodes.values() if node.unique_id in self.selected]
+
+    def nodes_to_run(self) -> list[Node]:
+        """Return the selected lake models that this run does not skip."""
+        return [node for node in self.selected_nodes() if not self.is_skipped(node)]
 
 
 def _weekdays_before(dt: str, have: set[str], count: int) -> list[str]:

@@ -64,6 +64,24 @@ def product_of_root(root: str) -> Product:
         raise UserError(f"unknown product {root!r}: known are {', '.join(PRODUCTS)}") from None
 
 
+def is_root(symbol: str) -> bool:
+    """Return whether a symbol is a product's, such as ES, and not a contract's.
+
+    >>> is_root("ES"), is_root("ESH6")
+    (True, False)
+    """
+    return symbol in PRODUCTS
+
+
+def product_of_symbol(symbol: str) -> Product:
+    """Return the product of a root or of a contract; UserError if it is neither.
+
+    >>> product_of_symbol("ES") is product_of_symbol("ESH6")
+    True
+    """
+    return PRODUCTS[symbol] if is_root(symbol) else product_of_contract(symbol)
+
+
 def outright_root(symbol: str) -> str | None:
     """Return the root of an outright future's raw symbol; None for a spread, option or anything else.
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from spymaster.errors import UserError
-from spymaster.products import PRICE_SCALE, product_of_contract
+from spymaster.products import PRICE_SCALE, product_of_symbol
 from spymaster.sessions import session_of
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ MAX_STRIKES_A_SIDE: Final = 1_000
 
 
 def run_parameters(symbol: str, dt: str, given: Json) -> Json:
-    """Return the parameters of a run; UserError for a var that makes no sense.
+    """Return the parameters of a run of a contract or root; UserError for a var that makes no sense.
 
     >>> run_parameters("ESH6", "2026-01-06", {
     ...     "hud_max_ticks": 200, "rest_ns": 0, "assume_valid": False, "max_anomaly_share": 0.001,
@@ -36,7 +36,7 @@ def run_parameters(symbol: str, dt: str, given: Json) -> Json:
     ...     "gex_strike_step": 5, "gex_strike_count": 12, "risk_free_rate": 0.04})["tick_int"]
     250000000
     """
-    product = product_of_contract(symbol)
+    product = product_of_symbol(symbol)
     session = session_of(
         date.fromisoformat(dt),
         str(given.get("session_start") or product.session_start),

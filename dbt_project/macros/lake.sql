@@ -16,15 +16,21 @@
     {{ return(answer) }}
 {%- endmacro %}
 
-{% macro lake_view(relation, files) -%}
+{#- With `partition_columns`, of files of several partitions, symbol and dt come first. -#}
+{% macro lake_view(relation, files, partition_columns=false) -%}
+    {%- set columns, options = '*', 'hive_partitioning = false' -%}
+    {%- if partition_columns -%}
+        {%- set columns = 'symbol, dt, * exclude (source, product_type, symbol, "table", dt)' -%}
+        {%- set options = "hive_partitioning = true, hive_types = {'symbol': varchar, 'dt': date}" -%}
+    {%- endif -%}
     {%- do run_query("create schema if not exists " ~ relation.without_identifier()) -%}
     {%- set paths = [] -%}
     {%- for file in files -%}
         {%- do paths.append("'" ~ file | replace("'", "''") ~ "'") -%}
     {%- endfor -%}
     {%- do run_query(
-        "create or replace view " ~ relation ~ " as select * from read_parquet([" ~ paths | join(", ")
-        ~ "], union_by_name = true, hive_partitioning = false)"
+        "create or replace view " ~ relation ~ " as select " ~ columns ~ " from read_parquet(["
+        ~ paths | join(", ") ~ "], union_by_name = true, " ~ options ~ ")"
     ) -%}
 {%- endmacro %}
 
@@ -111,7 +117,8 @@
                 database=node.database, schema=node.schema, identifier=node.alias
             ) %}
             {% if lake_key(node) in lake.files %}
-                {% do lake_view(relation, [lake.files[lake_key(node)]]) %}
+                {% set of_several = lake_key(node) in lake.partition_columns %}
+                {% do lake_view(relation, lake.files[lake_key(node)], of_several) %}
             {% elif node.columns %}
                 {% do empty_view(relation, node.columns.values()) %}
             {% endif %}

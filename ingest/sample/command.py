@@ -12,16 +12,17 @@ from ingest.sample.day import SampleSummary, write_day
 from ingest.sample.dbn_file import file_name
 from ingest.sample.market import Form, MarketConfig, schedule_of
 from ingest.sample.option_chain import OptionConfig
+from ingest.sample.roll import RollConfig, write_days
 from spymaster.errors import UserError
 from spymaster.products import PRICE_SCALE
 from spymaster.progress import progress
 
 
-def _date(text: str) -> date:
+def _date(text: str, option: str = "--dt") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UserError(f"--dt {text!r} is not a date such as 2026-01-06") from None
+        raise UserError(f"{option} {text!r} is not a date such as 2026-01-06") from None
 
 
 def _time(text: str) -> time:
@@ -43,12 +44,16 @@ def _price_text(price_int: int | None) -> str:
     return "none" if price_int is None else f"{price_int / PRICE_SCALE:,.10g}"
 
 
-def _report(summary: SampleSummary, options: option_day.OptionSummary | None, root: str) -> None:
+def _report_file(summary: SampleSummary) -> None:
     click.echo(
         f"{summary.path}\n"
         f"  {summary.messages:,} messages, trades from {_price_text(summary.first_price)} to "
         f"{_price_text(summary.last_price)}, {summary.orders:,} orders rest at the end"
     )
+
+
+def _report(summary: SampleSummary, options: option_day.OptionSummary | None, root: str) -> None:
+    _report_file(summary)
     if options is not None:
         click.echo(
             f"{options.mbo_path}\n"
@@ -59,6 +64,20 @@ def _report(summary: SampleSummary, options: option_day.OptionSummary | None, ro
             "  the volatility and the open interest of each strike"
         )
     click.echo(f"next: spymaster ingest {summary.path.parent} --root {root}")
+
+
+def _sample_days(out: Path, market: MarketConfig, roll: RollConfig, options: bool) -> None:
+    if options:
+        raise UserError("--options is of one day: leave --days, --next-contract, --roll-date out")
+    days = roll.dates(market)
+    expected = sum(sum(roll.messages(market, day, days).values()) for day in days)
+    folder = _folder(out)
+    title = f"simulating {market.contract} {days[0]} to {days[-1]}"
+    with progress(title, expected, "messages") as advance:
+        summaries = write_days(folder, market, roll, advance)
+    for summary in summaries:
+        _report_file(summary)
+    click.echo(f"next: spymaster ingest {folder} --root {market.root}")
 
 
 @click.command(context_settings={"show_default": True})
@@ -121,6 +140,20 @@ def _report(summary: SampleSummary, options: option_day.OptionSummary | None, ro
     default=None,
     help="How many messages the option file has.  [default: by options and simulated time]",
 )
+@click.option(
+    "--days",
+    default=1,
+    type=int,
+    help="Write so many weekdays, each with a definition file, prices going on from day to day.",
+)
+@click.option(
+    "--next-contract",
+    default=None,
+    help="Write this contract too, such as ESM6 (with --roll-date).",
+)
+@click.option(
+    "--roll-date", default=None, help="The first day on which the next contract trades more."
+)
 def sample(
     out: Path,
     seed: int,
@@ -139,6 +172,9 @@ def sample(
     option_expiries: int,
     option_depth: int,
     option_messages: int | None,
+    days: int,
+    next_contract: str | None,
+    roll_date: str | None,
 ) -> None:
     """Write a simulated market as Databento would deliver it (MBO, DBN, zstd).
 
@@ -152,6 +188,8 @@ def sample(
       spymaster sample --out sample/ --root NQ --contract NQH6 --minutes 30
       spymaster sample --out sample/ --full-day
       spymaster sample --out sample/ --options --option-messages 500000
+      spymaster sample --out sample/ --days 10 --messages 30000 --next-contract ESM6 \\
+        --roll-date 2026-01-13
     """
     market = MarketConfig(
         root=root,
@@ -166,6 +204,10 @@ def sample(
         full_day=full_day,
         auction=auction,
     )
+    roll = RollConfig(days, next_contract, _date(roll_date, "--roll-date") if roll_date else None)
+    if roll != RollConfig():
+        _sample_days(out, market, roll, options)
+        return
     chain = None
     expected = schedule_of(market).messages
     if options:

@@ -73,6 +73,9 @@ def project_graph(variables: Json) -> ProjectGraph:
 
 def selected_models(graph: ProjectGraph, selector: str) -> set[str]:
     """Return the unique ids of the lake models that a dbt selector names; UserError if none."""
+    named = {node["unique_id"] for node in graph.nodes if node["name"] == selector}
+    if named:  # a model's bare name, which dbt need not be asked about
+        return named
     name = hashlib.sha256(f"{graph.key} {selector}".encode()).hexdigest()
     path = cache_folder() / f"{name}.selected.json"
     with contextlib.suppress(OSError, ValueError):

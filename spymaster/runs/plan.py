@@ -51,6 +51,7 @@ def plan_day(graph: ProjectGraph, lake: Lake, symbol: str, dt: str, scope: Scope
     candidates = _with_ancestors(graph, wanted)
     again = wanted if scope.overwrite or scope.rerun else set()
     plan = _day_plan(graph, lake, symbol, dt, candidates, again)
+    plan.require_grain()
     plan.require_sources()
     if again:
         damaged = {n.unique_id for n in plan.selected_nodes() if is_damaged(plan.state(n))}

@@ -5,20 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from spymaster.contract_selection import MODEL as SELECTION_MODEL
+from spymaster.contract_selection import read_selection
+from spymaster.contracts import load_contract
 from spymaster.dbt_run import BRONZE_MBO, BuiltTable, built_tables
 from spymaster.errors import UserError
 from spymaster.lake import Lake, complete_partitions, is_partition_complete, partition_ref
+from spymaster.products import is_root
 from spymaster.progress import Advance, progress
+from spymaster.root_days import contracts_in
 from spymaster.runs.dates import closed
 from spymaster.runs.day import DayResult, DayTask
 from spymaster.runs.graph_cache import ProjectGraph, project_graph
 from spymaster.runs.machine import default_workers, worker_environment
 from spymaster.runs.plan import PlannedDay, Scope, plan_day, scope_models
-from spymaster.runs.symbols import contract_on, is_root
 from spymaster.runs.workers import WorkerPool
 
 
@@ -55,19 +59,23 @@ def build_range(request: RangeRequest, say: Callable[[str], None] = print) -> li
     """
     if request.workers is not None and request.workers < 1:
         raise UserError(f"--workers {request.workers} is not a number of processes from 1")
-    results, tasks = _tasks(request)
+    results, wanted = _wanted(request)
     graph = project_graph(request.variables)
     scope_models(graph, request.scope)
-    workers = request.workers or default_workers(len(tasks))
-    run = _Run(request, graph, tasks, say)
+    workers = request.workers or default_workers(len(wanted))
     try:
-        with (
-            WorkerPool(workers, worker_environment(min(workers, len(tasks))), say) as pool,
-            run.progress() as advance,
-        ):
-            for result in run.results(pool):
-                results.append(result)
-                advance(1)
+        with WorkerPool(workers, worker_environment(min(workers, len(wanted))), say) as pool:
+            roots = _root_tasks(request, graph, wanted)
+            selections = {
+                (r.asked, r.dt): r for r in _Run(request, graph, roots, say).results(pool)
+            }
+            more, tasks = _tasks(request, graph, wanted, selections, say)
+            results += more
+            run = _Run(request, graph, tasks, say)
+            with run.progress() as advance:
+                for result in run.results(pool):
+                    results.append(_with_selection(result, selections))
+                    advance(1)
     except BaseException:
         request.lake.sweep_staging()  # of the workers that were killed
         raise
@@ -155,50 +163,116 @@ class _Run:
         self._say(f"{result.symbol} {result.dt}: {what} ({result.seconds:.1f} s)")
 
 
-def _tasks(request: RangeRequest) -> tuple[list[DayResult], list[DayTask]]:
-    """Return the days to build, by date, and the results of those that are not, with a word why."""
+Wanted = tuple[str, str]
+"""Symbol as it was asked for, date."""
+
+
+def _wanted(request: RangeRequest) -> tuple[list[DayResult], list[Wanted]]:
+    """Return, by date, what to build, and the results of days on which there is nothing."""
     results: list[DayResult] = []
-    found: dict[tuple[str, str], DayTask] = {}
+    wanted: list[Wanted] = []
+    there = {symbol: _dates_with_records(request.lake, symbol) for symbol in request.symbols}
     for day in request.dates:
         dt = day.isoformat()
-        shut = None if day in request.alone else closed(day)
         for asked in request.symbols:
-            symbol, why, outcome = asked, shut, "skipped"
-            if not why:
-                try:
-                    symbol = contract_on(request.lake, asked, dt)
-                except UserError as error:
-                    why, outcome = str(error), "failed"
-            if not why and (symbol, dt) in found:
-                why = f"as {found[symbol, dt].asked}"
-            bronze = None if why else partition_ref(request.lake, BRONZE_MBO, symbol, dt)
-            if bronze and not is_partition_complete(bronze):
+            why = None if day in request.alone else closed(day)
+            if not why and dt not in there[asked]:
                 why = closed(day) or "no data"
             if why:
-                results.append(DayResult(asked, symbol, dt, outcome, why))
+                results.append(DayResult(asked, asked, dt, "skipped", why))
             else:
-                found[symbol, dt] = DayTask(
-                    request.lake, symbol, dt, request.variables, request.scope, asked
-                )
-    tasks = list(found.values())
-    if not tasks:
+                wanted.append((asked, dt))
+    if not wanted:
         _raise_nothing(request, results)
-    if len(tasks) == 1:
-        tasks = [DayTask(**{**vars(tasks[0]), "show": True})]
-    return results, tasks
+    return results, wanted
+
+
+def _dates_with_records(lake: Lake, symbol: str) -> set[str]:
+    contracts = contracts_in(lake, symbol) if is_root(symbol) else [symbol]
+    refs = (ref for name in contracts for ref in complete_partitions(lake, BRONZE_MBO, name))
+    return {ref.dt for ref in refs}
+
+
+def _root_tasks(request: RangeRequest, graph: ProjectGraph, wanted: list[Wanted]) -> list[DayTask]:
+    """Return what selects the front contracts of the roots that were asked for."""
+    asked_for = scope_models(graph, request.scope)
+    again = (request.scope.overwrite or bool(request.scope.rerun)) and any(
+        node["name"] == SELECTION_MODEL and node["unique_id"] in asked_for for node in graph.nodes
+    )
+    scope = Scope(select=SELECTION_MODEL, overwrite=again)
+    return [
+        DayTask(request.lake, root, dt, request.variables, scope, root)
+        for root, dt in wanted
+        if is_root(root)
+    ]
+
+
+def _tasks(
+    request: RangeRequest,
+    graph: ProjectGraph,
+    wanted: list[Wanted],
+    selections: dict[Wanted, DayResult],
+    say: Callable[[str], None],
+) -> tuple[list[DayResult], list[DayTask]]:
+    """Return the days of contracts to build, and the results of those that end with the selection."""
+    asked_for = scope_models(graph, request.scope)
+    of_roots_only = all(
+        not node["scratch"] and load_contract(node["key"]).of_root
+        for node in graph.nodes
+        if node["unique_id"] in asked_for
+    )
+    results: list[DayResult] = []
+    found: dict[Wanted, DayTask] = {}
+    for asked, dt in wanted:
+        symbol, selection = asked, selections.get((asked, dt))
+        if selection and selection.outcome == "failed":
+            results.append(selection)
+            continue
+        if selection:
+            symbol = _selected(request.lake, asked, dt, say)
+        if selection and of_roots_only:
+            results.append(replace(selection, symbol=symbol))
+        elif (symbol, dt) in found:
+            why = f"as {found[symbol, dt].asked}"
+            results.append(DayResult(asked, symbol, dt, "skipped", why))
+        elif not is_partition_complete(partition_ref(request.lake, BRONZE_MBO, symbol, dt)):
+            results.append(DayResult(asked, symbol, dt, "skipped", f"no data of {symbol}"))
+        else:
+            found[symbol, dt] = DayTask(
+                request.lake, symbol, dt, request.variables, request.scope, asked
+            )
+    tasks = list(found.values())
+    return results, [replace(tasks[0], show=True)] if len(tasks) == 1 else tasks
+
+
+def _selected(lake: Lake, root: str, dt: str, say: Callable[[str], None]) -> str:
+    """Return the front contract; say so where no volume could tell."""
+    selection = read_selection(lake, root, dt)
+    if selection.prev_trading_date is None:
+        say(
+            f"{root} {dt}: {selection.selected_symbol} by its expiry; the lake has no earlier date "
+            "whose volume could tell"
+        )
+    return selection.selected_symbol
+
+
+def _with_selection(result: DayResult, selections: dict[Wanted, DayResult]) -> DayResult:
+    """Return a contract's day with the selection that named it."""
+    selection = selections.get((result.asked, result.dt))
+    if selection is None or result.outcome == "failed":
+        return result
+    outcome = "built" if "built" in (selection.outcome, result.outcome) else result.outcome
+    return replace(result, outcome=outcome, tables=(*selection.tables, *result.tables))
 
 
 def _raise_nothing(request: RangeRequest, results: list[DayResult]) -> None:
-    for result in results:
-        if result.outcome == "failed":
-            raise UserError(result.why)
     symbol = request.symbols[0]
     advice = "download the day's schema mbo and run: spymaster ingest PATH"
-    if len(results) == 1:
+    if len(results) == 1 and not is_root(symbol):
         ref = partition_ref(request.lake, BRONZE_MBO, symbol, results[0].dt)
         raise UserError(f"no bronze data: {ref} is not in the lake {request.lake.root}; {advice}")
-    there = [] if is_root(symbol) else complete_partitions(request.lake, BRONZE_MBO, symbol)
-    has = f"; of {symbol} it has {there[0].dt} to {there[-1].dt}" if there else f"; {advice}"
+    there = sorted(_dates_with_records(request.lake, symbol))
+    has = f"; of {symbol} it has {there[0]} to {there[-1]}" if there else f"; {advice}"
     raise UserError(
         f"no bronze data of {', '.join(request.symbols)} from {request.dates[0]} to "
         f"{request.dates[-1]} in the lake {request.lake.root}{has}"

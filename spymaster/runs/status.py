@@ -9,13 +9,16 @@ from typing import Any
 
 from rich.table import Table
 
+from spymaster.contract_selection import KEY as SELECTION
+from spymaster.contract_selection import contract_for
 from spymaster.dbt_run import BRONZE_MBO
 from spymaster.errors import UserError
-from spymaster.lake import Lake, PartitionRef, complete_partitions, partition_damage, partition_ref
-from spymaster.products import outright_root
-from spymaster.runs.graph_cache import project_graph
+from spymaster.lake import Lake, complete_partitions, partition_damage, partition_ref
+from spymaster.products import is_root, product_of_contract
+from spymaster.root_days import contracts_in, trading_dates
+from spymaster.runs.graph_cache import ProjectGraph, project_graph
 from spymaster.runs.plan import day_states
-from spymaster.runs.symbols import contract_on, parse_symbols
+from spymaster.runs.symbols import parse_symbols
 
 
 @dataclass(frozen=True)
@@ -35,20 +38,13 @@ def lake_days(
     Raises UserError if there is no such day.
     """
     wanted = {day.isoformat() for day in dates} if dates is not None else None
-    refs = []
-    for symbol in parse_symbols(symbols) if symbols else _contracts(lake):
-        refs += _bronze_days(lake, symbol, wanted)
-    if not refs:
+    days: list[tuple[str, str]] = []
+    for symbol in parse_symbols(symbols) if symbols else _symbols(lake):
+        days += _days_of(lake, symbol, wanted, with_fronts=bool(symbols))
+    if not days:
         raise UserError(f"no bronze data of these symbols and dates in the lake {lake.root}")
     graph = project_graph(variables)
-    found = []
-    for ref in refs:
-        damage = partition_damage(ref)
-        tables = {ref.key: ("damaged", damage) if damage else ("complete", "")}
-        for key, reason in day_states(graph, lake, ref.symbol, ref.dt).items():
-            tables[key] = _split(reason)
-        found.append(DayStatus(ref.symbol, ref.dt, tables))
-    return found
+    return [_day_status(graph, lake, symbol, dt) for symbol, dt in dict.fromkeys(days)]
 
 
 def day_table(days: Iterable[DayStatus]) -> Table:
@@ -105,20 +101,35 @@ def _others(day: DayStatus) -> list[str]:
     return lines
 
 
-def _contracts(lake: Lake) -> list[str]:
-    """Return the contracts of which the lake has bronze data: the names of its folders that are such."""
-    table = partition_ref(lake, BRONZE_MBO, "ESH6", date.min).folder.parent
-    folders = table.parent.parent.glob(f"symbol=*/{table.name}")
-    names = (folder.parent.name.removeprefix("symbol=") for folder in folders)
-    return sorted(name for name in names if outright_root(name))
+def _day_status(graph: ProjectGraph, lake: Lake, symbol: str, dt: str) -> DayStatus:
+    tables = {}
+    if not is_root(symbol):
+        damage = partition_damage(partition_ref(lake, BRONZE_MBO, symbol, dt))
+        tables[BRONZE_MBO] = ("damaged", damage) if damage else ("complete", "")
+    for key, reason in day_states(graph, lake, symbol, dt).items():
+        tables[key] = _split(reason)
+    return DayStatus(symbol, dt, tables)
 
 
-def _bronze_days(lake: Lake, symbol: str, wanted: set[str] | None) -> list[PartitionRef]:
-    if wanted is None:
-        return complete_partitions(lake, BRONZE_MBO, contract_on(lake, symbol, ""))
-    contracts = {dt: contract_on(lake, symbol, dt) for dt in sorted(wanted)}
-    there = {
-        ref for c in set(contracts.values()) for ref in complete_partitions(lake, BRONZE_MBO, c)
-    }
-    refs = (partition_ref(lake, BRONZE_MBO, contract, dt) for dt, contract in contracts.items())
-    return [ref for ref in refs if ref in there]
+def _symbols(lake: Lake) -> list[str]:
+    """Return the contracts of which the lake has records, then the roots that have a selection."""
+    contracts = contracts_in(lake)
+    roots = dict.fromkeys(product_of_contract(name).root for name in contracts)
+    return [*contracts, *(root for root in roots if complete_partitions(lake, SELECTION, root))]
+
+
+def _days_of(
+    lake: Lake, symbol: str, wanted: set[str] | None, with_fronts: bool
+) -> list[tuple[str, str]]:
+    """Return a symbol's days; a root's with those of the front contracts that were selected."""
+    if not is_root(symbol):
+        found = [ref.dt for ref in complete_partitions(lake, BRONZE_MBO, symbol)]
+        return [(symbol, dt) for dt in found if wanted is None or dt in wanted]
+    selected = {ref.dt for ref in complete_partitions(lake, SELECTION, symbol)}
+    there = selected.union(trading_dates(lake, symbol)) if with_fronts else selected
+    days = []
+    for dt in sorted(there if wanted is None else there & wanted):
+        days.append((symbol, dt))
+        if with_fronts and dt in selected:
+            days += _days_of(lake, contract_for(lake, symbol, dt), {dt}, with_fronts)
+    return days

@@ -1,4 +1,4 @@
-"""The symbols of a run: contracts as they are, roots resolved to the front contract of each date."""
+"""The symbols that a run is asked for: contracts and roots."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spymaster.errors import UserError
 from spymaster.lake import Lake, partition_ref
-from spymaster.products import PRODUCTS, product_of_contract
+from spymaster.products import is_root, product_of_contract
 
 
 def parse_symbols(texts: Iterable[str]) -> list[str]:
@@ -25,19 +25,3 @@ def parse_symbols(texts: Iterable[str]) -> list[str]:
             partition_ref(Lake(Path()), "bronze.future_mbo.mbo", symbol, "2026-01-06")
             product_of_contract(symbol)
     return symbols
-
-
-def is_root(symbol: str) -> bool:
-    """Return whether a symbol is a product's, such as ES, and not a contract's.
-
-    >>> is_root("ES"), is_root("ESH6")
-    (True, False)
-    """
-    return symbol in PRODUCTS
-
-
-def contract_on(lake: Lake, symbol: str, dt: str) -> str:
-    """Return the contract that a symbol means on a date; UserError if that cannot be said."""
-    if not is_root(symbol):
-        return symbol
-    raise UserError(f"{symbol} is a root; give a contract such as {symbol}H6")
