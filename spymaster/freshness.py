@@ -346,5 +346,6 @@ def _difference(part: str, old: Any, new: Any) -> str:
     if part == "parameters" and isinstance(old, dict):
         return ", ".join(f"var {k}" for k in new if old.get(k) != new[k])
     if part == "inputs" and isinstance(old, list):
-        return ", ".join(f"input {i['key']}" for i in new if i not in old) or "inputs"
+        changed = dict.fromkeys(f"input {i['key']}" for i in new if i not in old)
+        return ", ".join(changed) or "inputs"
     return "code" if part == "model" else part
