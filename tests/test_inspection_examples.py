@@ -9,7 +9,6 @@ import pytest
 
 MODULES = (
     "spymaster.checks.check",
-    "spymaster.checks.dates",
     "spymaster.checks.pages",
     "spymaster.checks.report",
     "spymaster.checks.run",

@@ -15,6 +15,7 @@ from rich.console import Console
 from ingest.inspect.ladder_view import LastTrade, MomentView, moment_text, print_ladder
 from ingest.inspect.moment import END, LOCAL_ZONE, EventsUntil, day_of, moment_ns
 from ingest.inspect.source import Chosen, Source, open_source, tick_of
+from spymaster.contract_selection import contract_for
 from spymaster.errors import UserError
 from spymaster.lake import Lake
 from spymaster.progress import Advance, progress
@@ -36,7 +37,7 @@ _NO_TICK: Final = 2
     metavar="TIME",
     help="The moment: 14:30:05.25 (New York), 19:30:05.25Z (UTC), ISO, UTC ns, or end.",
 )
-@click.option("--symbol", help="Contract, such as ESH6; with --dt: of the lake.")
+@click.option("--symbol", help="Contract, such as ESH6, or root; with --dt: of the lake.")
 @click.option("--instrument", type=int, help="Instrument id, where a file has several.")
 @click.option("--dt", metavar="DATE", help="UTC date of a bronze partition, instead of FILE.")
 @click.option(
@@ -66,6 +67,8 @@ def book(
       spymaster book --symbol ESH6 --dt 2026-01-06 --at 14:30:05Z --levels 20
     """
     lake = Lake.from_option(lake_path)
+    if file is None and symbol and dt:
+        symbol = contract_for(lake, symbol, dt)
     with open_source(file, symbol, dt, lake) as source:
         view = book_at(source, at_text, symbol, instrument, rest_ns, assume_valid)
     console = Console() if sys.stdout.isatty() else Console(width=100)

@@ -12,6 +12,7 @@ from rich.console import Console
 from ingest.inspect.book_command import replay_engine
 from ingest.inspect.flags_view import FlagsView, print_flags
 from ingest.inspect.source import Chosen, Source, open_source
+from spymaster.contract_selection import contract_for
 from spymaster.lake import Lake
 from spymaster.progress import progress
 from spymaster_udf.anomalies import BookReport
@@ -24,7 +25,7 @@ _DEFAULT_TOP: Final = 15
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--symbol", help="Contract, such as ESH6; with --dt: of the lake.")
+@click.option("--symbol", help="Contract, such as ESH6, or root; with --dt: of the lake.")
 @click.option("--instrument", type=int, help="Instrument id: only its records.")
 @click.option("--dt", metavar="DATE", help="UTC date of a bronze partition, instead of FILE.")
 @click.option(
@@ -55,6 +56,8 @@ def flags(
       spymaster flags --symbol ESH6 --dt 2026-01-06 --top 5
     """
     lake = Lake.from_option(lake_path)
+    if file is None and symbol and dt:
+        symbol = contract_for(lake, symbol, dt)
     with open_source(file, symbol, dt, lake) as source:
         view = flags_of(source, symbol, instrument, with_book=book)
     console = Console() if sys.stdout.isatty() else Console(width=110)

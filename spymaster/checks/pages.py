@@ -39,7 +39,7 @@ spymaster check data --symbol ESH6 --dt 2026-01-06 --show depth_carries_over | d
 
 ## JSON
 
-`--json` prints `suite`, `symbol`, `passed` and `days`, each with
+`--json` prints `suite`, `passed` and `days`, each with `symbol`,
 
 | key | what |
 |---|---|

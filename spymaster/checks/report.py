@@ -101,7 +101,6 @@ def reports_json(reports: list[DayReport]) -> str:
     """Return the days as a JSON text; its keys are those of docs/checks.md."""
     document = {
         "suite": reports[0].suite,
-        "symbol": reports[0].symbol,
         "passed": all(report.passed for report in reports),
         "days": [_day_object(report) for report in reports],
     }
@@ -110,6 +109,7 @@ def reports_json(reports: list[DayReport]) -> str:
 
 def _day_object(report: DayReport) -> dict[str, Any]:
     return {
+        "symbol": report.symbol,
         "dt": report.dt,
         "passed": report.passed,
         "nothing_to_check": report.nothing_to_check,

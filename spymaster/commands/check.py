@@ -8,14 +8,17 @@ from typing import Any
 import click
 from rich.console import Console
 
-from spymaster.checks.dates import dates_of
 from spymaster.checks.day import day_ref, open_day
 from spymaster.checks.report import print_day, reports_json
 from spymaster.checks.run import DayReport, check_day, check_sql
 from spymaster.checks.suites import SUITES, Suite
 from spymaster.command_group import EntryPointGroup
+from spymaster.contract_selection import KEY as SELECTION
+from spymaster.contract_selection import contract_for
 from spymaster.errors import UserError
-from spymaster.lake import Lake, is_partition_complete
+from spymaster.lake import Lake, is_partition_complete, partition_ref
+from spymaster.products import is_root
+from spymaster.runs.dates import named_alone, parse_dates
 
 
 @click.group(cls=EntryPointGroup, entry_point_group="spymaster.checks")
@@ -35,17 +38,17 @@ def _suite_command(suite: Suite, about: str) -> click.Command:
         symbol: str, dt: str | None, dates: str | None, lake_path: str | None, as_json: bool,
         show: str | None, require_options: bool = False,
     ) -> None:  # fmt: skip
-        days, is_range = _days(dt, dates)
         lake = Lake.from_option(lake_path)
+        days = _days_in_lake(suite, lake, symbol, _asked(dt, dates))
         if show:
-            click.echo(_shown_sql(suite, lake, symbol, days[0], show))
+            day = days[0]
+            click.echo(_shown_sql(suite, lake, contract_for(lake, symbol, day), day, show))
             return
-        if is_range:
-            days = _days_in_lake(suite, lake, symbol, days)
         console = Console() if sys.stdout.isatty() else Console(width=150)
         reports = []
         for day in days:
-            report = check_day(suite, lake, symbol, day, require_options=require_options)
+            contract = contract_for(lake, symbol, day)
+            report = check_day(suite, lake, contract, day, require_options=require_options)
             reports.append(report)
             if not as_json:
                 print_day(report, console)
@@ -54,9 +57,10 @@ def _suite_command(suite: Suite, about: str) -> click.Command:
         _raise_if_failed(suite, reports)
 
     options: list[Any] = [
-        click.Option(["--symbol"], required=True, help="Contract, such as ESH6."),
+        click.Option(["--symbol"], required=True, help="Contract, such as ESH6, or root, such as ES."),
         click.Option(["--dt"], metavar="DATE", help="UTC date of the daily file."),
-        click.Option(["--dates"], metavar="DATES", help="Dates A,B,… or a range A:B instead of --dt."),
+        click.Option(["--dates"], metavar="LIST",
+                     help="DATE, FIRST:LAST, or a comma list of these, instead of --dt."),
         click.Option(["--lake", "lake_path"], metavar="PATH",
                      help="Lake's root [SPYMASTER_LAKE or ./lake]."),
         click.Option(["--json", "as_json"], is_flag=True, help="JSON on stdout instead of tables."),
@@ -89,26 +93,32 @@ gex = _suite_command(
 )
 
 
-def _days(dt: str | None, dates: str | None) -> tuple[list[str], bool]:
+def _asked(dt: str | None, dates: str | None) -> str:
     if (dt is None) == (dates is None):
         raise UserError("give either --dt DATE or --dates DATES")
-    return dates_of(dates or dt or "")
+    return dates or dt or ""
 
 
-def _days_in_lake(suite: Suite, lake: Lake, symbol: str, days: list[str]) -> list[str]:
-    """Of a range, leave out the dates of which the lake has nothing: weekends, holidays."""
-    found: list[str] = []
-    empty: list[str] = []
-    for day in days:
-        there = any(is_partition_complete(day_ref(lake, k, symbol, day)) for k in suite.tables)
-        (found if there else empty).append(day)
+def _days_in_lake(suite: Suite, lake: Lake, symbol: str, asked: str) -> list[str]:
+    """Leave out the dates of ranges of which the lake has nothing: weekends, holidays."""
+    days = [day.isoformat() for day in parse_dates(asked)]
+    alone = {day.isoformat() for day in named_alone(asked)}
+    empty = [d for d in days if d not in alone and not _has_something(suite, lake, symbol, d)]
     if empty:
         click.echo(f"nothing of {symbol} in the lake, skipped: {', '.join(empty)}", err=True)
-    if not found:
+    if len(empty) == len(days):
         raise UserError(
             f"the lake {lake.root} has nothing of {symbol} from {days[0]} to {days[-1]}"
         )
-    return found
+    return [day for day in days if day not in empty]
+
+
+def _has_something(suite: Suite, lake: Lake, symbol: str, dt: str) -> bool:
+    if is_root(symbol):
+        if not is_partition_complete(partition_ref(lake, SELECTION, symbol, dt)):
+            return False
+        symbol = contract_for(lake, symbol, dt)
+    return any(is_partition_complete(day_ref(lake, key, symbol, dt)) for key in suite.tables)
 
 
 def _shown_sql(suite: Suite, lake: Lake, symbol: str, dt: str, name: str) -> str:

@@ -8,12 +8,13 @@ from contextlib import nullcontext
 import click
 from rich.console import Console
 
+from spymaster.contract_selection import contract_for
 from spymaster.errors import UserError
 from spymaster.lake import Lake
 
 
 @click.command()
-@click.option("--symbol", required=True, help="Contract, such as ESH6.")
+@click.option("--symbol", required=True, help="Contract, such as ESH6, or root, such as ES.")
 @click.option("--dt", required=True, metavar="DATE", help="UTC date of the daily file.")
 @click.option("--lake", "lake_path", metavar="PATH", help="Lake's root [SPYMASTER_LAKE or ./lake].")
 @click.option("--url", help="A service that shows this lake [one is started for the check].")
@@ -36,6 +37,7 @@ def hud(
     from spymaster.progress import progress
 
     lake = Lake.from_option(lake_path)
+    symbol = contract_for(lake, symbol, dt)
     windows = day_tables(lake, symbol, dt).windows
     # A service of its own needs no token: it listens on this machine, until the check ends.
     own = None if url else HudServer(lake, ServerOptions(port=0))

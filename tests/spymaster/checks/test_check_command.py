@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from option_days import DT, OptionDay
 
-from spymaster.checks.dates import dates_of
 from spymaster.checks.suites import SUITES
 from spymaster.cli import cli
+from spymaster.contract_selection import KEY as SELECTION
+from spymaster.contracts import load_contract
 from spymaster.errors import UserError
 from spymaster.lake import Lake, PartitionRef, partition_ref
+from spymaster.partition_writer import write_partition
 
 BOOK, ZONE = "silver.future_mbo.book_snapshot_1s", "silver.future_mbo.radar_zone_flow_1s"
 BANDS = "silver.future_mbo.physics_bands_1s"
@@ -57,10 +61,18 @@ def test_a_sound_day_exits_0_with_one_line_a_check(es_option_day: OptionDay, sui
 def test_json_has_the_documented_keys(es_option_day: OptionDay):
     result = run(es_option_day.lake, "physics", "--dt", DT, "--json")
     document = json.loads(result.stdout)
-    assert set(document) == {"suite", "symbol", "passed", "days"}
-    assert (document["suite"], document["symbol"], document["passed"]) == ("physics", "ESH6", True)
+    assert set(document) == {"suite", "passed", "days"}
+    assert (document["suite"], document["passed"]) == ("physics", True)
     (day,) = document["days"]
-    assert set(day) == {"dt", "passed", "problem", "nothing_to_check", "missing", "checks"}
+    assert set(day) == {
+        "symbol",
+        "dt",
+        "passed",
+        "problem",
+        "nothing_to_check",
+        "missing",
+        "checks",
+    }
     assert set(day["checks"][0]) == {
         "name", "sentence", "severity", "outcome", "violations", "rows", "reason", "seconds",
     }  # fmt: skip
@@ -177,7 +189,7 @@ def test_shown_sql_runs_in_a_plain_duckdb(es_option_day: OptionDay):
         ((), "give either --dt DATE or --dates DATES"),
         (("--dt", DT, "--dates", DT), "give either --dt DATE or --dates DATES"),
         (("--dt", "tuesday"), "'tuesday' is not a date"),
-        (("--dates", "2026-01-07:2026-01-06"), "ends before it begins"),
+        (("--dates", "2026-01-07:2026-01-06"), "ends before it starts"),
         (("--dates", "2025-01-06:2025-01-07"), "has nothing of ESH6 from 2025-01-06"),
         (("--dt", DT, "--symbol", "../x"), "'../x' is not a symbol (such as ESH6)"),
         (("--dt", DT, "--show", "nothing"), "data has no check 'nothing': there are contract"),
@@ -189,9 +201,17 @@ def test_a_users_mistake_is_one_line(es_option_day: OptionDay, options: tuple[st
     assert message in str(result.exception)
 
 
-def test_dates():
-    assert dates_of("2026-01-06, 2026-01-08") == (["2026-01-06", "2026-01-08"], False)
-    assert dates_of("2025-12-31:2026-01-01") == (["2025-12-31", "2026-01-01"], True)
-    for text in ("", "2026-01-06,", "06-01-2026", ":", "2026-1-06:2026-01-07:2026-01-08"):
-        with pytest.raises(UserError, match="is not a date"):
-            dates_of(text)
+def test_a_root_means_the_front_contract_of_the_date(lake: Lake):
+    unselected = run(lake, "physics", "--symbol", "ES", "--dt", DT)
+    assert "the front contract of ES on 2026-01-06 has not been selected" in str(
+        unselected.exception
+    )
+    front = {"session_date": date(2026, 1, 6), "selected_symbol": "ESH6"}
+    schema = load_contract(SELECTION).arrow_schema
+    row = {**dict.fromkeys(schema.names), **front, "selected_exp_date": date(2026, 3, 20)}
+    write_partition(
+        partition_ref(lake, SELECTION, "ES", DT), pa.Table.from_pylist([row], schema=schema)
+    )
+    by_root = run(lake, "physics", "--symbol", "ES", "--dt", DT, "--json")
+    assert by_root.exit_code == 0
+    assert json.loads(by_root.stdout)["days"][0]["symbol"] == "ESH6"
