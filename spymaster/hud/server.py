@@ -20,6 +20,7 @@ from spymaster.hud.app import hud_app
 from spymaster.hud.day import DEFAULT_REACH_TICKS
 from spymaster.hud.limits import MAX_CONTROL_BYTES, Limits
 from spymaster.hud.security import Access
+from spymaster.hud.session import WRITABLE
 from spymaster.lake import Lake
 
 _BACKLOG = 2048
@@ -162,6 +163,12 @@ def _http_protocol(limits: Limits) -> type[H11Protocol]:
 
 def _websocket_protocol() -> type[WebSocketsSansIOProtocol]:
     class AbortingProtocol(WebSocketsSansIOProtocol):
+        def handle_connect(self, event: Any) -> None:
+            super().handle_connect(event)
+            if hasattr(self, "scope"):  # not if the handshake was malformed
+                extensions: dict[str, Any] = self.scope["extensions"]
+                extensions[WRITABLE] = self.writable
+
         def keepalive_timeout(self) -> None:
             # A close would wait for a client that reads nothing, for ever.
             super().keepalive_timeout()
