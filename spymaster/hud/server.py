@@ -7,7 +7,7 @@ import math
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,9 @@ class HudServer:
 
     def run(self) -> None:
         """Answer until `stop`, Ctrl-C or SIGTERM."""
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        # uvicorn stops in order at Ctrl-C and then raises it again.
+        with suppress(KeyboardInterrupt):
+            asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def stop(self) -> None:
         """Make `run` return; from any thread."""
