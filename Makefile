@@ -22,20 +22,23 @@ DEMO_DAY := --dt 2026-01-06 --symbol ESH6
 DEMO_PICTURE := demo/heatmap-ESH6-2026-01-06.png
 
 demo: setup ## From nothing to tables and a picture: ten minutes of a sample market.
-	$(BIN)/spymaster sample --out demo
+	$(BIN)/spymaster sample --out demo --options
 	$(BIN)/spymaster ingest demo --root ES
 	$(BIN)/spymaster build $(DEMO_DAY) --var session_start=09:28 --var session_end=09:38
 	$(BIN)/spymaster picture $(DEMO_DAY) --out $(DEMO_PICTURE)
 	@printf '\nThe heatmap is in %s. Next, try:\n' $(DEMO_PICTURE)
 	@printf '  %s\n' \
-		'.venv/bin/duckdb -c "from read_parquet('"'lake/silver/**/table=wall_surface_1s/dt=*/part-*.parquet'"') order by depth_qty_end desc limit 10"' \
-		'.venv/bin/spymaster build $(DEMO_DAY) --var session_start=09:28 --var session_end=09:38 --var hud_max_ticks=600' \
-		'.venv/bin/spymaster ingest --help'
+		'.venv/bin/spymaster sql "from wall_surface_1s order by depth_qty_end desc limit 10"' \
+		'make hud' \
+		'.venv/bin/spymaster check data $(DEMO_DAY)'
 
 docs: setup ## The documentation site: every table, column and the lineage, on this machine.
 	$(BIN)/spymaster docs
 
-hud: setup ## The HUD in the browser, on the newest complete day of the lake.
+LAKE := $(or $(SPYMASTER_LAKE),lake)
+
+hud: setup ## The HUD in the browser, on the newest complete day of the lake; without one, on the demo's.
+	@ls -d $(LAKE)/silver >/dev/null 2>&1 || $(MAKE) --no-print-directory demo
 	$(BIN)/spymaster serve
 
 # Browser tests are skipped, with a word, where there is none and it cannot be installed.
