@@ -169,7 +169,7 @@ export class Columns {
   private takeNorms(slot: number, row: number, from: Batch | undefined): void {
     const child = from?.children?.[0];
     for (let i = 0; i < 24; i++) {
-      const value = child && from!.isValid(row) ? child.at((from!.offsets ? from!.offsets[row] : row * 24) + i) : null;
+      const value = child && !(from!.nullCount && !from!.isValid(row)) ? child.at((from!.offsets ? from!.offsets[row] : row * 24) + i) : null;
       this.norms[slot * 24 + i] = value === null || value === undefined ? NaN : Number(value);
     }
   }

@@ -13,9 +13,9 @@ export interface MarketEvent {
 }
 
 /** Fewer contracts at a level in a second are noise. */
-export const MIN_FILL = 20;
+export const MIN_FILL = 50;
 /** Fills of at least so many times the depth at the start. */
-export const ABSORBED_TIMES = 1;
+export const ABSORBED_TIMES = 2;
 /** Windows looked at, and how many of them must refill. */
 export const REFILL_WINDOWS = 10;
 export const REFILL_TIMES = 3;

@@ -45,8 +45,8 @@ export function drawPixels(
   }
   repeatRows(pixels, geometry, x0, x1);
   hatch(pixels, columns, geometry, x0, x1);
-  if (layers.best || layers.spot) drawLines(pixels, columns, geometry, layers, x0, x1);
   if (layers.dots) drawDots(pixels, columns, geometry, x0, x1);
+  if (layers.best || layers.spot) drawLines(pixels, columns, geometry, layers, x0, x1);
 }
 
 function drawColumn(

@@ -9,9 +9,9 @@ import type {Geometry} from './view.ts';
 /** CSS pixels; the largest dot. */
 export const MAX_RADIUS = 14;
 /** CSS pixels of radius of one contract: area is proportional to volume until the largest dot. */
-const UNIT_RADIUS = 0.55;
+const UNIT_RADIUS = 0.4;
 /** Smaller dots could not be seen. */
-const MIN_RADIUS = 1.2;
+const MIN_RADIUS = 1;
 const DOT_ALPHA = 205;
 
 interface Lines {

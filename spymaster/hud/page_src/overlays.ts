@@ -7,7 +7,7 @@ import type {MarketEvent} from './events.ts';
 import {ACCENT, COLOURS, css, LINE, MUTED, TEXT} from './palette.ts';
 import type {Surface} from './surface.ts';
 import type {Geometry} from './view.ts';
-import {minute, price, short} from './words.ts';
+import {minute, price} from './words.ts';
 
 export const POSITIVE = '#b58cf0';
 export const NEGATIVE = '#e8e06a';
@@ -19,7 +19,7 @@ export interface Cursor {
   y: number;
 }
 
-export function drawGrid(surface: Surface, columns: Columns, geometry: Geometry, axis: number): void {
+export function drawGrid(surface: Surface, columns: Columns, geometry: Geometry): void {
   const {context, height, ratio} = surface;
   const {width} = geometry;
   surface.font(10.5);
@@ -48,7 +48,6 @@ export function drawGrid(surface: Surface, columns: Columns, geometry: Geometry,
     if (x > 24 * ratio && x < width - 24 * ratio) context.fillText(label, x, height - 8 * ratio);
   }
   context.textAlign = 'left';
-  void axis;
 }
 
 /** The price axis's tags: spot now. */
@@ -74,11 +73,17 @@ export function drawOptions(surface: Surface, columns: Columns, geometry: Geomet
     if (y < 0 || y > height || !gex) continue;
     const weight = Math.abs(gex) / largest;
     context.globalAlpha = 0.25 + 0.6 * weight;
-    context.fillStyle = gex > 0 ? POSITIVE : NEGATIVE;
     const thick = Math.max(1, Math.round((1 + 2 * weight) * ratio));
-    for (let x = 0; x < width; x += 14 * ratio) context.fillRect(x, y - thick / 2, 6 * ratio, thick);
+    context.setLineDash([6 * ratio, 8 * ratio]);
+    context.strokeStyle = gex > 0 ? POSITIVE : NEGATIVE;
+    context.lineWidth = thick;
+    context.beginPath();
+    context.moveTo(0, y);
+    context.lineTo(width, y);
+    context.stroke();
   }
   context.globalAlpha = 1;
+  context.setLineDash([]);
   const points = 1e9 / columns.tickInt;
   const {chain_zero_gamma_price: zero, chain_call_wall: call, chain_put_wall: put} = columns.scalars;
   const marks: [number, string, string][] = [
@@ -108,7 +113,7 @@ export function drawOptions(surface: Surface, columns: Columns, geometry: Geomet
   if (!strikes.length) {
     context.fillStyle = MUTED;
     context.fillText('no GEX for this second', 10 * ratio, 6 * ratio);
-  } else if (largest === 0) void short;
+  }
 }
 
 /** Absorption is a bar under (bid) or over (ask) the level, a refill a diamond; size is not volume: dots show that. */

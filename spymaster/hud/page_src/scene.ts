@@ -15,7 +15,6 @@ import {BLOCK, cells, centreTick, Geometry, HISTORY, TICK_SCALES, TIME_SCALES} f
 import {price} from './words.ts';
 
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
-const AXIS = 66;
 
 /** Where the picture stands: the newest window, and what the user moved away from it. */
 export interface Position {
@@ -82,7 +81,7 @@ export class Scene {
 
   private drawOver(columns: Columns, settings: Settings, position: Position, geometry: Geometry): void {
     this.over.clear();
-    drawGrid(this.over, columns, geometry, AXIS);
+    drawGrid(this.over, columns, geometry);
     const slot = columns.slot(geometry.end);
     if (slot >= 0 && settings.on.has('gex')) drawOptions(this.over, columns, geometry, slot);
     if (settings.on.has('events')) drawEvents(this.over, geometry, this.eventsOf(columns, geometry));
