@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo docs hud browser test lint format bench clean
+.PHONY: help setup demo docs hud page browser test lint format bench clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,8 +35,19 @@ demo: setup ## From nothing to tables and a picture: ten minutes of a sample mar
 docs: setup ## The documentation site: every table, column and the lineage, on this machine.
 	$(BIN)/spymaster docs
 
-hud: setup ## The HUD in the browser, on the newest complete day of the lake.
-	$(BIN)/spymaster serve
+HUD_LAKE := demo/hud-lake
+HUD_DAY := $(HUD_LAKE)/silver/product_type=future_mbo/symbol=ESH6/table=physics_bands_1s/dt=2026-01-06/_SUCCESS
+
+hud: $(HUD_DAY) ## The HUD in the browser: a sample day with options, built and served.
+	$(BIN)/spymaster serve --lake $(HUD_LAKE)
+
+$(HUD_DAY): | setup
+	$(BIN)/spymaster sample --out demo/hud --options
+	$(BIN)/spymaster ingest demo/hud --root ES --lake $(HUD_LAKE) --overwrite
+	$(BIN)/spymaster build $(DEMO_DAY) --lake $(HUD_LAKE) --var session_start=09:28 --var session_end=09:38
+
+page: ## Build the HUD's page from its sources (Node and npm).
+	cd spymaster/hud/page_src && npm install --no-package-lock --no-audit --no-fund && npx tsc --noEmit && node build.mjs
 
 # Browser tests are skipped, with a word, where there is none and it cannot be installed.
 browser:

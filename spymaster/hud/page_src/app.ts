@@ -4,11 +4,14 @@
  */
 import {readBootstrap, readCatalogue, readCourse, ServiceError, type Catalogue, type Course, type Day} from './catalogue.ts';
 import {Columns, WANTED} from './columns.ts';
+import {eventsAt} from './events.ts';
+import {exposureAt} from './exposure.ts';
+import {drawPixels, Picture} from './heatmap.ts';
 import {KEYS, listen} from './keyboard.ts';
 import {Scene, type Position} from './scene.ts';
 import {OVERLAY_TITLES, OVERLAYS, readSettings, SPEEDS, writeSettings, type Overlay} from './settings.ts';
 import {Stream, type State} from './stream.ts';
-import {HISTORY, TICK_SCALES, TIME_SCALES} from './view.ts';
+import {centreTick, Geometry, HISTORY, TICK_SCALES, TIME_SCALES} from './view.ts';
 import {clock, count, price} from './words.ts';
 
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -141,7 +144,9 @@ class App {
     const days = symbol?.days.filter((one) => one.complete) ?? [];
     const day = days.find((one) => one.dt === settings.dt) ?? days.find((one) => one.dt === newest?.dt) ?? days[days.length - 1];
     if (!day) return null;
-    if (settings.symbol !== symbol.symbol || settings.dt !== day.dt) settings.t = '';
+    // An instant belongs to the day it was asked with; with no day named, to the one that is shown.
+    const isOther = (asked: string, shown: string) => asked !== '' && asked !== shown;
+    if (isOther(settings.symbol, symbol.symbol) || isOther(settings.dt, day.dt)) settings.t = '';
     settings.symbol = symbol.symbol;
     settings.dt = day.dt;
     return {tick_int: symbol.tick_int, day};
@@ -413,6 +418,7 @@ class App {
 const firstShown = (day: Day): number => Math.min(HISTORY, Math.floor(day.windows * 0.8)) - 1;
 
 const app = new App();
-// What tests and the bench read; nothing of the page depends on it.
-Object.assign(window, {hud: {app, scene: app.scene, position: app.position, times: app.scene.drawTimes}});
+// What tests and the bench read, the pure parts among it; nothing of the page depends on it.
+const renderer = {Columns, Picture, drawPixels, Geometry, exposureAt, eventsAt, centreTick};
+Object.assign(window, {hud: {app, scene: app.scene, position: app.position, times: app.scene.drawTimes, renderer}});
 void app.start();

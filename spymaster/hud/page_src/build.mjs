@@ -20,14 +20,4 @@ await build({
   charset: 'utf8',
   logLevel: 'warning',
 });
-await build({
-  entryPoints: [join(here, 'renderer.ts')],
-  absWorkingDir: here,
-  outfile: process.argv[3] ?? '/dev/null',
-  bundle: true,
-  format: 'esm',
-  target: 'es2022',
-  logLevel: 'warning',
-  write: process.argv[3] !== undefined,
-});
 for (const name of ['index.html', 'hud.css']) copyFileSync(join(here, name), join(out, name));

@@ -15,6 +15,8 @@ export interface Exposure {
 
 const DARK = 0.6;
 const WHITE = 0.997;
+/** Every fifth window tells the ranks as well as all do. */
+const STRIDE = 5;
 const LARGEST = 65_535;
 
 export function exposureAt(columns: Columns, index: number): Exposure {
@@ -22,7 +24,8 @@ export function exposureAt(columns: Columns, index: number): Exposure {
   const stop = index < BLOCK ? index + 1 : Math.floor(index / BLOCK) * BLOCK;
   const counts = new Uint32Array(LARGEST + 1);
   let total = 0;
-  for (let i = Math.max(0, stop - LOOK_BACK); i < stop; i++) {
+  const stride = index < BLOCK ? 1 : STRIDE;
+  for (let i = Math.max(0, stop - LOOK_BACK); i < stop; i += stride) {
     const slot = columns.slot(i);
     if (slot < 0) continue;
     for (const side of columns.quantities.depth_qty_rest) {
