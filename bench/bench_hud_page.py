@@ -42,10 +42,11 @@ def main() -> None:
     print(f"page, gzipped: {sum(len(gzip.compress(p.read_bytes())) for p in files) / 1000:.1f} kB")
     with tempfile.TemporaryDirectory() as folder:
         lake = hud_lake(Path(folder), HudDay(windows=windows, reach=150))
-        with HudServer(lake, ServerOptions(port=0)).in_thread() as server, sync_playwright() as tool:
-            browser = tool.chromium.launch(
-                executable_path=shutil.which("chromium"), args=ARGUMENTS
-            )
+        with (
+            HudServer(lake, ServerOptions(port=0)).in_thread() as server,
+            sync_playwright() as tool,
+        ):
+            browser = tool.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
             page = browser.new_page(viewport=VIEWPORT)
             began = time.perf_counter()
             page.goto(f"{server.url}?speed=60&time=1")

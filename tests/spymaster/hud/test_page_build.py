@@ -40,10 +40,14 @@ def test_the_page_is_its_sources_build(tmp_path: Path):
     install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
     environment = {**os.environ, "npm_config_cache": str(tmp_path / "cache")}
     try:
-        subprocess.run(install, cwd=work, check=True, capture_output=True, timeout=60, env=environment)
+        subprocess.run(
+            install, cwd=work, check=True, capture_output=True, timeout=60, env=environment
+        )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         pytest.skip(f"npm cannot install here: {error}")
     subprocess.run(["npx", "tsc", "--noEmit"], cwd=work, check=True, timeout=60)
     subprocess.run(["node", "build.mjs", str(tmp_path / "out")], cwd=work, check=True, timeout=60)
     for path in (tmp_path / "out").iterdir():
-        assert path.read_bytes() == (PAGE_FOLDER / path.name).read_bytes(), f"{path.name}: make page"
+        assert path.read_bytes() == (PAGE_FOLDER / path.name).read_bytes(), (
+            f"{path.name}: make page"
+        )

@@ -152,7 +152,9 @@ FILLED = [["fill_qty", BID, 999, 120], ["add_qty", BID, 999, 125], ["depth_qty_e
 )  # fmt: skip
 def test_absorption(page: Any, levels: list[Any], kinds: list[str]):
     """At least 50 and twice the depth of the start were filled, and the level stands."""
-    found = run(page, "const c = make(); put(c, 5, {levels: argument}); return eventsAt(c, 5)", levels)
+    found = run(
+        page, "const c = make(); put(c, 5, {levels: argument}); return eventsAt(c, 5)", levels
+    )
     assert [event["kind"] for event in found] == kinds
 
 
