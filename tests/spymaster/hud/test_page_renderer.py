@@ -36,7 +36,9 @@ const put = (columns, index, changes = {}, spot = 1000) => {
             q.depth_qty_end[side][at] = q.depth_qty_rest[side][at] = there ? 10 : 0;
         }
     }
-    for (const [name, side, tick, value] of changes.levels ?? []) q[name][side][columns.item(slot, tick)] = value;
+    for (const [name, side, tick, value] of changes.levels ?? []) {
+        q[name][side][columns.item(slot, tick)] = value;
+    }
     columns.firstFill[slot] = 0;
     columns.lastFill[slot] = columns.items - 1;
     return slot;
@@ -72,12 +74,14 @@ def test_no_level_is_lost_where_cells_share_a_pixel(
     assert run(page, """
         const [time, tick, index, above, side] = argument;
         const columns = make();
-        for (let i = 0; i < 200; i++) put(columns, i, i === index ? {levels: [['depth_qty_rest', side, 1000 + above, 5000]]} : {});
+        const levels = [['depth_qty_rest', side, 1000 + above, 5000]];
+        for (let i = 0; i < 200; i++) put(columns, i, i === index ? {levels} : {});
         const geometry = new Geometry(600, 200, 1, time, tick, 199, 1000);
         const pixels = new Uint32Array(600 * 200);
         drawPixels(pixels, columns, geometry, LAYERS, {dark: 5, white: 1000});
         return pixels[geometry.y(1000 + above) * 600 + geometry.x(index)] === 0xffffffff
-            && pixels.filter(pixel => pixel === 0xffffffff).length === geometry.column.size * geometry.row.size;
+            && pixels.filter(pixel => pixel === 0xffffffff).length
+                === geometry.column.size * geometry.row.size;
     """, [time, tick, index, above, side])  # fmt: skip
 
 
@@ -92,8 +96,11 @@ def test_a_moved_picture_is_a_fresh_one(page: Any):
             let spot = 1000, drawn = 0;
             for (let i = 0; i < 700; i++) {
                 spot += random(3) - 1;
-                const levels = [['fill_qty', 0, spot - 1, random(900)], ['fill_qty', 1, spot + 1, random(90)],
-                                ['depth_qty_rest', random(2), spot + random(30) - 15, random(5000)]];
+                const levels = [
+                    ['fill_qty', 0, spot - 1, random(900)],
+                    ['fill_qty', 1, spot + 1, random(90)],
+                    ['depth_qty_rest', random(2), spot + random(30) - 15, random(5000)],
+                ];
                 const slot = put(columns, i, {levels}, spot);
                 if (i % 97 === 5) columns.valid[slot] = 0;
                 if (i < 650 || i % 3) continue;
@@ -111,13 +118,14 @@ def test_a_moved_picture_is_a_fresh_one(page: Any):
 
 
 def test_exposure_is_by_rank(page: Any):
-    """60 of 100 levels are at or below dark, 997 of 1000 at or below white; nothing counts as no level."""
+    """60 of 100 levels are at or below dark, 997 of 1000 at or below white; 0 is no level."""
     assert run(page, """
         const columns = make();
         for (let i = 0; i < 300; i++) {
             const slot = put(columns, i);
             for (const side of [0, 1]) for (let k = 0; k < columns.items; k++) {
-                columns.quantities.depth_qty_rest[side][slot * columns.items + k] = side ? 0 : i % 100 + 1;
+                const rest = columns.quantities.depth_qty_rest[side];
+                rest[slot * columns.items + k] = side ? 0 : i % 100 + 1;
             }
         }
         return [exposureAt(columns, 299), exposureAt(columns, 250).white];
