@@ -47,7 +47,7 @@ export function listen(actions: Actions): void {
       if (event.key === 'Escape') on.blur();
       return;
     }
-    if (on.closest('dialog') && event.key !== '?') return;
+    if (on.closest('dialog[open]') && event.key !== '?') return;
     const key = event.shiftKey && event.key.startsWith('Arrow') ? `Shift+${event.key}` : event.key;
     const found = KEYS.find(([keys]) => keys.includes(key) || keys.includes(key.toLowerCase()));
     if (!found) return;
