@@ -64,6 +64,7 @@ lint: setup ## Ruff, mypy, sqlfluff; generated files up to date.
 	$(BIN)/mypy
 	$(BIN)/spymaster contracts generate --check
 	$(BIN)/sqlfluff lint dbt_project/models
+	$(BIN)/sqlfluff lint --templater raw spymaster/checks
 
 format: setup ## Format Python and SQL.
 	$(BIN)/ruff format .

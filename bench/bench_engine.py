@@ -36,21 +36,24 @@ def measure(path: Path) -> None:
         )
     )
     engine.compile()
-    messages, rows, seconds = 0, 0, 0.0
+    messages, rows, seconds, cpu = 0, 0, 0.0, 0.0
     with DbnFile(path) as file:
         for records in file.chunks(BATCH_RECORDS):
             columns = MboColumns.of_records(records.view(RECORD))
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.thread_time()
             rows += sum(batch.num_rows for _, batch in engine.feed(columns))
             seconds += time.perf_counter() - start
+            cpu += time.thread_time() - cpu_start
             messages += len(columns)
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.thread_time()
     rows += sum(batch.num_rows for _, batch in engine.finish())
     seconds += time.perf_counter() - start
+    cpu += time.thread_time() - cpu_start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{messages:>12,} messages, {rows:,} rows in {seconds:6.2f} s: "
-        f"{messages / seconds / 1e6:5.2f} M messages/s, peak memory {peak:,.0f} MB",
+        f"{messages / seconds / 1e6:5.2f} M messages/s ({messages / cpu / 1e6:5.2f} of processor "
+        f"time), peak memory {peak:,.0f} MB",
         flush=True,
     )
 

@@ -1,7 +1,7 @@
 """Prints how fast option quotes are replayed, and the memory: bench_option_quotes.py [messages ...]
 
 A sample chain of 5,000 options and half a million live orders, one thread; decoding is not counted.
-Each size (default 1, 5 and 20 million messages) runs in a process of its own.
+Each size (default 5 and 50 million messages) runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from spymaster_udf.mbo import RECORD
 from spymaster_udf.mbo_columns import MboColumns
 from spymaster_udf.option_quotes import OptionQuotes
 
-DEFAULT_MESSAGES = ["1000000", "5000000", "20000000"]
+DEFAULT_MESSAGES = ["5000000", "50000000"]
 DAY_NS = 1_767_657_600_000_000_000  # 2026-01-06 00:00 UTC
 HOUR_NS = 3_600_000_000_000
 MARKET = {"minutes": 60, "messages": 400_000}

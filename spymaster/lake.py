@@ -20,9 +20,9 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +30,9 @@ import pyarrow.parquet as pq
 import spymaster
 from spymaster.contracts import Contract, check_parquet
 from spymaster.errors import UserError
+
+if TYPE_CHECKING:
+    import duckdb
 
 DEFAULT_LAKE = "lake"
 LAKE_VARIABLE = "SPYMASTER_LAKE"
@@ -51,23 +54,36 @@ _PACKAGES = ("duckdb", "pyarrow", "numba", "dbt-duckdb", "databento")
 _COMPUTED = ("dataset_key", "symbol", "dt", "row_count", "data_file", "contract", "versions")
 
 
+def _default_root() -> Path:
+    return Path(os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE).absolute()
+
+
 @dataclass(frozen=True)
 class Lake:
-    """A lake on a file system; `root` need not exist yet.
+    """A lake on a file system; `root` need not exist yet: SPYMASTER_LAKE, else ./lake, if not given.
 
-    >>> Lake(Path("lake")).root.name
-    'lake'
+    >>> Lake("lake").root
+    PosixPath('lake')
     """
 
-    root: Path
+    root: Path = field(default_factory=_default_root)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Return a DuckDB connection with every table as a view: see spymaster/warehouse.py."""
+        from spymaster.warehouse import connect
+
+        return connect(self)
 
     @classmethod
     def from_option(cls, path: str | None) -> Lake:
         """Return the lake of the option --lake, else of SPYMASTER_LAKE, else ./lake."""
-        root = Path(path or os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE)
+        root = Path(path).absolute() if path else _default_root()
         if root.exists() and not root.is_dir():
             raise UserError(f"the lake {root} is not a directory")
-        return cls(root.absolute())
+        return cls(root)
 
     @contextlib.contextmanager
     def staging(self) -> Iterator[Path]:

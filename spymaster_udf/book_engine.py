@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from spymaster_udf.anomalies import BadParamsError, BookReport, check_anomaly_limit, report_of
 from spymaster_udf.book_kernel import replay
+from spymaster_udf.book_ladder import ASK_SIDE, BID_SIDE, Ladder, ladder_side
 from spymaster_udf.book_state import (
     ANNOUNCED_COUNT,
     BOOK_ROWS,
@@ -66,6 +67,8 @@ from spymaster_udf.book_windows import (
 from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
 from spymaster_udf.order_table import (
     ANNOUNCED,
+    ORDER,
+    SLOTS_AN_ORDER,
     move_levels,
     new_order_table,
     rehash_orders,
@@ -73,7 +76,7 @@ from spymaster_udf.order_table import (
 from spymaster_udf.price_levels import (
     LEVEL,
     compact_levels,
-    index_level,
+    index_levels,
     new_level_index,
     new_near_directory,
     recentre_near,
@@ -146,7 +149,7 @@ class BookEngine:
         self._param_array = self.params.to_array()
         self._state = _new_state(self.params)
         self._counters = np.zeros(COUNTER_SIZE, np.int64)
-        self._orders = new_order_table(1 << 15)
+        self._orders = new_order_table(1 << 16)
         self._announced = new_order_table(1 << 6, ANNOUNCED)
         self._levels = np.zeros(1 << 13, LEVEL)
         # Ring of "first resting at the end of window b": an order is young for this many ends at most.
@@ -176,6 +179,10 @@ class BookEngine:
     def compile(self) -> None:
         """Compile the kernels now (half a minute on a machine's first run) instead of at first use."""
         self._replay(NO_RECORDS, 0)
+        self._close_windows(self._state[WINDOW])
+        self._compact_levels()
+        for slot_type in (ORDER, ANNOUNCED):
+            _doubled(new_order_table(2, slot_type))
 
     def _replay(self, batch: MboColumns, done: int) -> tuple[int, int]:
         answer: tuple[int, int] = replay(
@@ -186,6 +193,14 @@ class BookEngine:
         )  # fmt: skip
         return answer
 
+    def _close_windows(self, until: int) -> int:
+        pause: int = close_windows(
+            until, self._levels, self._index, self._near, self._young, self._changes,
+            self._state, self._param_array, self._book_out, self._wall.columns,
+            self._wall.marks, self._radar_out,
+        )  # fmt: skip
+        return pause
+
     def finish(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Close the last record's window and yield what is left.
 
@@ -193,11 +208,7 @@ class BookEngine:
         """
         if self._state[WINDOW] != NONE_INT and not self.finished:
             until = self._state[WINDOW] + 1
-            while close_windows(
-                until, self._levels, self._index, self._near, self._young, self._changes,
-                self._state, self._param_array, self._book_out, self._wall.columns,
-                self._wall.marks, self._radar_out,
-            ) == Pause.OUTPUT_FULL:  # fmt: skip
+            while self._close_windows(until) == Pause.OUTPUT_FULL:
                 yield from self._flush_full()
         self._state[FINISHED] = 1
         yield from self.flush()
@@ -225,6 +236,33 @@ class BookEngine:
             int(state[FIRST_ANOMALY_INDEX]),
             int(state[FIRST_ANOMALY_TS_EVENT]),
             int(state[FIRST_ANOMALY_ORDER_ID]),
+        )
+
+    def ladder(self, at_ns: int | None = None) -> Ladder:
+        """Return the book as it stands after the records fed so far; reads and changes nothing.
+
+        Orders rest or not as of `at_ns` (UTC ns), by default the clock: the largest time seen.
+        """
+        state = self._state
+        clock = None if state[CLOCK] == NONE_INT else int(state[CLOCK])
+        at_ns = clock if at_ns is None else at_ns
+        levels = self._levels[: state[LEVEL_COUNT]]
+        trade_tick = int(state[LAST_TRADE_TICK])
+        bids, asks = (
+            ladder_side(
+                side, levels, self._orders, self.params.tick_int,
+                (at_ns or 0) - self.params.rest_ns,
+            )
+            for side in (BID_SIDE, ASK_SIDE)
+        )  # fmt: skip
+        return Ladder(
+            at_ns=at_ns,
+            book_valid=bool(state[BOOK_VALID]),
+            last_trade_price_int=(
+                None if trade_tick == NONE_INT else trade_tick * self.params.tick_int
+            ),
+            bids=bids,
+            asks=asks,
         )
 
     def _new_output(self) -> None:
@@ -263,7 +301,7 @@ class BookEngine:
 
     def _make_room(self) -> None:
         state = self._state
-        if state[ORDER_COUNT] >= self._orders.size // 2:
+        if state[ORDER_COUNT] >= self._orders.size // SLOTS_AN_ORDER:
             self._orders = _doubled(self._orders)
         if state[ANNOUNCED_COUNT] >= self._announced.size // 2:
             self._announced = _doubled(self._announced)
@@ -288,8 +326,7 @@ class BookEngine:
         self._index = new_level_index(kept.size)
         state[LEVEL_COUNT] = count
         near_key = recentre_near(kept, 0, self._near, state[NEAR_KEY] >> 1)
-        for position in range(count):
-            index_level(kept, self._index, self._near, near_key, position)
+        index_levels(kept, self._index, self._near, near_key, count)
 
 
 def _new_state(params: BookParams) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -60,7 +60,7 @@ from spymaster_udf.book_state import (
 )
 from spymaster_udf.book_windows import LINE, WALL_COLUMN_COUNT, close_windows, wall_lines_ahead
 from spymaster_udf.compile import kernel, prefetch
-from spymaster_udf.order_table import find_order, home_slot, remove_order
+from spymaster_udf.order_table import SLOTS_AN_ORDER, find_order, home_slot, remove_order
 from spymaster_udf.price_levels import (
     ASK_SIDE,
     BID_SIDE,
@@ -212,7 +212,7 @@ def _clear_book(orders, levels, young, state, window):
 def _room(orders, announced, levels, changes, state):
     """Return how many records fit: each makes at most two levels and one of everything else."""
     return min(
-        orders.size // 2 - state[ORDER_COUNT],
+        orders.size // SLOTS_AN_ORDER - state[ORDER_COUNT],
         announced.size // 2 - state[ANNOUNCED_COUNT],
         (levels.size - state[LEVEL_COUNT]) // 2,
         changes.size - state[CHANGE_COUNT],

@@ -48,6 +48,18 @@ class MboColumns:
             instrument_id=records["instrument_id"].astype(np.int64),
         )
 
+    def take(self, indices: Any) -> MboColumns:
+        """Return the records at some indices, or in a slice, in their order."""
+        return MboColumns(**{name: column[indices] for name, column in vars(self).items()})
+
+    @classmethod
+    def joined(cls, parts: list[MboColumns]) -> MboColumns:
+        """Return the records of some batches as one."""
+        if len(parts) == 1:
+            return parts[0]
+        names = vars(NO_RECORDS)
+        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
     def as_tuple(self) -> tuple[np.ndarray[Any, Any], ...]:
         """Return the columns in the kernel's order, all read-only.
 

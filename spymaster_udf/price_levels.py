@@ -115,6 +115,13 @@ def index_level(levels, index, near, near_key, position):
 
 
 @kernel()
+def index_levels(levels, index, near, near_key, level_count):
+    """Enter the first `level_count` levels of the pool into the hash and the directory."""
+    for position in range(level_count):
+        index_level(levels, index, near, near_key, position)
+
+
+@kernel()
 def create_level(levels, index, near, near_key, young, position, key, window):
     """Make an empty level in the pool at `position` (its first free place)."""
     level = levels[position]
@@ -133,7 +140,7 @@ def create_level(levels, index, near, near_key, young, position, key, window):
     index_level(levels, index, near, near_key, position)
 
 
-@kernel()
+@kernel(forceinline=True)
 def roll_level(levels, young, position, window):
     """Bring a level forward to `window`: shift its window ends, start its flows at 0."""
     level = levels[position]

@@ -19,7 +19,6 @@ import pytest
 from dbn_files import ESH6, metadata, write_dbn
 from engine_runs import TABLES
 from oracle_book import oracle_book
-from real_data import ESH4, real_path
 
 from ingest.file_ingest import ingest_file
 from ingest.sample import MarketConfig, write_day
@@ -237,18 +236,14 @@ def test_kill_9_during_a_build_leaves_nothing_and_the_next_succeeds(lake: Lake):
     assert not list((lake.root / "_staging").iterdir())
 
 
-def test_the_real_esh4_session_builds(tmp_path: Path):
+def test_the_real_esh4_session_builds(esh4_lake: Lake):
     """Real data: 7,200 windows, 4810.00/4810.25, no anomaly, never crossed while valid from 23:00."""
-    lake = Lake(tmp_path / "lake")
-    ingest_file(real_path(ESH4), lake, root="ES")
-    session = {"session_start": "22:00", "session_end": "24:00", "session_tz": "UTC"}
-    build_day(lake, "ESH4", "2023-12-25", session)
     book, wall = (
-        partition_ref(lake, f"silver.future_mbo.{name}", "ESH4", "2023-12-25").data_path
+        partition_ref(esh4_lake, f"silver.future_mbo.{name}", "ESH4", "2023-12-25").data_path
         for name in ("book_snapshot_1s", "wall_surface_1s")
     )
     assert sum(read_manifest(partition_ref(
-        lake, SILVER[0], "ESH4", "2023-12-25"))["anomalies"].values()) == 0  # fmt: skip
+        esh4_lake, SILVER[0], "ESH4", "2023-12-25"))["anomalies"].values()) == 0  # fmt: skip
     last, windows, crossed = duckdb.sql(f"""
         select
             last([best_bid_price_int, best_ask_price_int] order by window_start_ts_ns),

@@ -11,16 +11,19 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from small_lake import book_ref, book_rows
 
 from spymaster.cli import cli
 from spymaster.contracts import Contract, all_contracts
 from spymaster.dbt_run import dbt_project_dir
-from spymaster.lake import Lake, partition_ref
+from spymaster.lake import Lake, partition_ref, read_manifest
+from spymaster.partition_writer import write_partition
 from spymaster_udf.book_state import ANOMALY_KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+PYTHON_BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 SQL_BLOCK = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 
 
@@ -120,3 +123,38 @@ def test_the_readmes_sql_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with duckdb.connect() as connection:
         for block in blocks:
             connection.execute(block)
+
+
+def test_the_sql_pages_sql_runs(tmp_path: Path):
+    """Its queries, and the two of its words that are SQL: local time and comments."""
+    text = (ROOT / "docs" / "sql.md").read_text()
+    inline = re.findall(r"`(select column_name, comment [^`]+|window_start_at::[^`]+)`", text)
+    lake = Lake(tmp_path)
+    write_partition(book_ref(lake, "2026-01-06"), book_rows(1))
+    with lake.connect() as connection:
+        assert SQL_BLOCK.findall(text)
+        for block in SQL_BLOCK.findall(text):
+            connection.execute(block)
+        expressions = [query for query in inline if query.startswith("window_start_at")]
+        local = connection.sql(f"select {expressions[0]} from book_snapshot_1s").fetchone()
+        assert str(local) == "(datetime.datetime(2026, 1, 6, 9, 30),)"
+        comments = next(query for query in inline if query.startswith("select"))
+        assert len(connection.sql(comments).fetchall()) > 20
+
+
+def test_the_python_pages_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """One after the other, as a reader would."""
+    monkeypatch.setenv("SPYMASTER_LAKE", str(tmp_path))
+    lake = Lake()
+    rows = book_rows(5)
+    asks = rows.schema.get_field_index("best_ask_price_int")
+    asked = rows.set_column(asks, rows.schema.field(asks), [[6_925_500_000_000] * 5])
+    write_partition(book_ref(lake, "2026-01-06"), asked)
+    names: dict[str, object] = {}
+    for block in PYTHON_BLOCK.findall((ROOT / "docs" / "python.md").read_text()):
+        exec(compile(block, "python.md", "exec"), names)
+    assert (names["total"], names["days"]) == (5, ["2026-01-06"])
+    assert "2026-01-06 14:30:00" in capsys.readouterr().out
+    written = partition_ref(lake, "silver.future_mbo.physics_metric_counts", "ESH6", "2026-01-06")
+    assert read_manifest(written)["row_count"] == 1
+    names["connection"].close()

@@ -9,58 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
+import nbformat
 import pytest
-from physics_tables import rows_of
+from nbclient import NotebookClient
+from option_days import DT, SESSION, OptionDay, Rows
 
-from ingest.file_ingest import ingest_file
-from ingest.sample import MarketConfig, OptionConfig, write_day_with_options
 from spymaster.dbt_run import build_day
 from spymaster.errors import UserError
 from spymaster.lake import Lake, partition_ref, read_manifest
 
-DT = "2026-01-06"
-SESSION = {"session_start": "09:28", "session_end": "09:31"}
+NOTEBOOK = Path(__file__).resolve().parent.parent / "docs" / "first-look.ipynb"
 RATE = 0.04
 YEAR_NS = 365 * 86_400 * 10**9
 NEW_YORK_MIDNIGHT_NS = 1_767_762_000_000_000_000  # the end of 2026-01-06 there
 SURFACE = "silver.future_option_mbo.gex_surface_1s"
 LEVELS = "gold.hud.gex_levels_1s"
 BOOK = "silver.future_mbo.book_snapshot_1s"
-Rows = list[dict[str, Any]]
 
 
-class Day:
-    """A built day of one product, with the truth beside it."""
-
-    def __init__(self, root: str, folder: Path) -> None:
-        self.symbol = f"{root}H6"
-        self.lake = Lake(folder / "lake")
-        market = MarketConfig(root=root, contract=self.symbol, minutes=3, messages=40_000)
-        # Enough messages for the makers to requote at every move of the future.
-        write_day_with_options(folder / "files", market, OptionConfig(strikes=41, messages=500_000))
-        for schema in ("definition", "statistics", "mbo"):  # definitions say what the others are of
-            for path in sorted((folder / "files").glob(f"*.{schema}.*dbn.zst")):
-                ingest_file(path, self.lake, root=root)
-        self.truth = [
-            row
-            for path in (folder / "files").glob("*.truth.parquet")
-            for row in pq.read_table(path).to_pylist()
-            if row["underlying"] == self.symbol
-        ]
-        build_day(self.lake, self.symbol, DT, SESSION)
-
-    def rows(self, key: str) -> Rows:
-        """A built table's rows."""
-        return rows_of(self.lake, key, self.symbol, DT)
-
-
-@pytest.fixture(scope="module", params=["ES", "NQ"])
-def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Day:
+@pytest.fixture(params=["ES", "NQ"])
+def day(request: pytest.FixtureRequest) -> OptionDay:
     """ES with its multiplier of 50 and NQ with 20: the same code, by parameter alone."""
-    folder = tmp_path_factory.mktemp(request.param)
-    (folder / "files").mkdir()
-    return Day(request.param, folder)
+    return request.getfixturevalue(f"{request.param.lower()}_option_day")
 
 
 def true_exposures(truth: dict[str, Any], forward: float, end_ns: int) -> tuple[float, float]:
@@ -83,7 +53,7 @@ def by_window(rows: Rows) -> dict[int, Rows]:
     return windows
 
 
-def test_exposure_is_the_truth_where_everything_is_known(day: Day):
+def test_exposure_is_the_truth_where_everything_is_known(day: OptionDay):
     """Section 5: within 1 % over the strikes of full coverage, in every window, calls and puts apart."""
     truth = {
         row["strike_price_int"]: row
@@ -114,7 +84,7 @@ def test_exposure_is_the_truth_where_everything_is_known(day: Day):
     assert compared > 1_000
 
 
-def test_every_window_with_a_forward_has_its_grid(day: Day):
+def test_every_window_with_a_forward_has_its_grid(day: OptionDay):
     """Section 5: 25 strikes around F, listed or not; future and options at the same window's end."""
     book = day.rows(BOOK)
     windows = by_window(day.rows(SURFACE))
@@ -141,7 +111,7 @@ def test_every_window_with_a_forward_has_its_grid(day: Day):
                 assert row["gex_abs"] is None, "unknown is NULL, not 0"
 
 
-def test_differences_follow_the_strike(day: Day):
+def test_differences_follow_the_strike(day: OptionDay):
     """d1 to d3: change of the one before since the window before, 0 where that has no value."""
     rows = {(r["window_start_ts_ns"], r["strike_price_int"]): r for r in day.rows(SURFACE)}
     for (start, strike), row in rows.items():
@@ -155,7 +125,7 @@ def test_differences_follow_the_strike(day: Day):
                 assert row[f"d{order}_{measure}"] == expected, (start, strike, measure, order)
 
 
-def test_statistics_are_the_truth(day: Day):
+def test_statistics_are_the_truth(day: OptionDay):
     """Section 2: the open interest and settlement that were known, NULL where none was, no spreads."""
     found = {row["option_symbol"]: row for row in day.rows("silver.future_option.statistics_clean")}
     expected = {
@@ -176,7 +146,7 @@ def test_statistics_are_the_truth(day: Day):
         assert row["settlement_price_int"] == truth[f"settlement_price_int_{right}"], symbol
 
 
-def test_levels_are_those_of_the_surface_and_the_chain(day: Day):
+def test_levels_are_those_of_the_surface_and_the_chain(day: OptionDay):
     """Section 6: one row a window; walls are strikes of the chain; the flip is within 5 % of F."""
     levels = day.rows(LEVELS)
     book = {row["window_start_ts_ns"]: row for row in day.rows(BOOK)}
@@ -198,7 +168,7 @@ def test_levels_are_those_of_the_surface_and_the_chain(day: Day):
     assert manifest["report"]["options_in_scope"] > 0
 
 
-def test_gex_abs_is_calibrated_with_the_rest(day: Day):
+def test_gex_abs_is_calibrated_with_the_rest(day: OptionDay):
     """physics.md: exact quantiles of gex_abs above 0 in the valid windows of the session."""
     (row,) = [
         row
@@ -219,7 +189,7 @@ def test_gex_abs_is_calibrated_with_the_rest(day: Day):
     assert row["sample_count"] == expected[2] > 0
 
 
-def test_missing_statistics_name_the_file_to_get(day: Day, tmp_path: Path):
+def test_missing_statistics_name_the_file_to_get(day: OptionDay, tmp_path: Path):
     """Options without their statistics: one line that says what to download; nothing is built."""
     lake = Lake(tmp_path / "lake")
     shutil.copytree(day.lake.root, lake.root)
@@ -239,6 +209,22 @@ def test_missing_statistics_name_the_file_to_get(day: Day, tmp_path: Path):
         ("risk_free_rate", 4, "up to 1"),
     ],
 )
-def test_vars_that_make_no_sense(day: Day, name: str, value: object, message: str):
+def test_vars_that_make_no_sense(day: OptionDay, name: str, value: object, message: str):
     with pytest.raises(UserError, match=f"the var {name} is .*{message}"):
         build_day(day.lake, day.symbol, DT, {**SESSION, name: value})
+
+
+def test_the_notebook_runs_on_a_built_day(day: OptionDay, monkeypatch: pytest.MonkeyPatch):
+    """docs/first-look.ipynb for either product: no cell fails or warns, four plots are drawn."""
+    monkeypatch.setenv("SPYMASTER_LAKE", str(day.lake.root))
+    monkeypatch.setenv("NOTEBOOK_SYMBOL", day.symbol)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "committed without outputs"
+    NotebookClient(notebook, timeout=60).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert {output.output_type for output in outputs} <= {"display_data", "execute_result"}
+    kinds = [kind for output in outputs for kind in output.data]
+    assert kinds.count("image/png") == 4
+    tables = [output.data["text/plain"] for output in outputs if "image/png" not in output.data]
+    assert LEVELS in tables[0]
+    assert "depth_qty_rest" in tables[1]

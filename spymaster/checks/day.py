@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,14 +42,13 @@ create table partition_inputs (
 
 @dataclass
 class CheckedDay:
-    """What is there of a day: complete partitions by table name, the missing, the unreadable."""
+    """What is there of a day: complete partitions by table name, and what is missing."""
 
     connection: duckdb.DuckDBPyConnection
     views: dict[str, str] = field(default_factory=dict)
     """Table name → the SQL that makes its view; `parameters` is among them."""
     rows: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     """Tables whose data file is not what its manifest or its contract says."""
 
@@ -70,7 +70,10 @@ def open_day(lake: Lake, symbol: str, dt: str, keys: tuple[str, ...]) -> Iterato
     refs = [day_ref(lake, key, symbol, dt) for key in keys]
     complete = [ref for ref in refs if is_partition_complete(ref)]
     before = {ref: manifest_sha256(ref) for ref in complete}
-    with duckdb.connect() as connection:
+    with (
+        tempfile.TemporaryDirectory(prefix="spymaster-check-") as scratch,
+        duckdb.connect(config={"temp_directory": scratch}) as connection,
+    ):
         if limit := os.environ.get("SPYMASTER_MEMORY_LIMIT"):
             connection.execute("set memory_limit = ?", [limit])
         day = CheckedDay(connection)
@@ -116,7 +119,6 @@ def _add_partition(day: CheckedDay, ref: PartitionRef, manifest: dict[str, Any])
     if problem or sha256 != recorded.get("sha256"):
         day.damaged.add(name)
     if rows is None:
-        day.unreadable[name] = str(problem)
         return
     day.rows[name] = rows
     path = str(ref.data_path).replace("'", "''")

@@ -37,6 +37,7 @@ SPEEDS: Final = (4.0, 60.0, 120.0)
 SPEED_SECONDS: Final = 1.5
 SPEED_SLACK_SECONDS: Final = 0.15
 _TIMEOUT: Final = 30.0
+_ROW_TIMEOUT: Final = 2.0
 
 SENTENCES: Final = {
     "windows": "Played from its first window to its last, the day has every window, in order.",
@@ -120,14 +121,13 @@ class Stream:
             if isinstance(message, dict) and message["type"] == kind:
                 return message
 
-    def rows(self) -> pa.RecordBatch:
-        """Return the next rows."""
-        while True:
-            message = self.next()
-            if message is None:
-                raise UserError(f"the stream sent no rows in {_TIMEOUT:.0f} s")
+    def first_end(self) -> int | None:
+        """Return the end of the next row's window; None if no row comes in time."""
+        while (message := self.next(_ROW_TIMEOUT)) is not None:
             if isinstance(message, bytes):
-                return pa.ipc.open_stream(message).read_next_batch()
+                batch = pa.ipc.open_stream(message).read_next_batch()
+                return int(batch["window_end_ts_ns"][0].as_py())
+        return None
 
     def say(self, **message: object) -> None:
         """Send a control message."""
@@ -306,7 +306,7 @@ def _check_seek(client: HudClient, ends: list[int], findings: _Findings) -> None
             if state["next_window_end_ts_ns"] != str(wanted):
                 findings.wrong("seek", instant_ts_ns=instant, said=state["next_window_end_ts_ns"])
             stream.ask(type="play")
-            got = stream.rows()["window_end_ts_ns"][0].as_py()
+            got = stream.first_end()
             if got != wanted:
                 findings.wrong("seek", instant_ts_ns=instant, window_end_ts_ns=got)
             stream.ask(type="pause")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 from spymaster.checks.run import FAILED, NOT_RUN, PASSED, WARNED, CheckResult, DayReport
 from spymaster.products import PRICE_SCALE
 
+_TIME_WIDTH = len("2026-01-06 14:30:00Z")
 _STYLES = {PASSED: "green", FAILED: "bold red", WARNED: "yellow", NOT_RUN: "dim"}
 
 
@@ -21,6 +23,24 @@ def print_day(report: DayReport, console: Console) -> None:
     if report.nothing_to_check:
         console.print(f"{title}: {report.nothing_to_check}, nothing to check", highlight=False)
         return
+    if report.results:
+        console.print(_results(title, report))
+    if report.problem:
+        console.print(f"{title}: {report.problem}", highlight=False)
+    for key in report.missing:
+        console.print(
+            f"missing: {key} {report.symbol} {report.dt} is not in the lake", highlight=False
+        )
+    if report.missing:
+        console.print(
+            f"build it: spymaster build --dt {report.dt} --symbol {report.symbol}", highlight=False
+        )
+    for result in report.results:
+        if result.outcome in (FAILED, WARNED) and result.rows:
+            console.print(_first_rows(result))
+
+
+def _results(title: str, report: DayReport) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("check", no_wrap=True)
     table.add_column("")
@@ -33,12 +53,7 @@ def print_day(report: DayReport, console: Console) -> None:
             result.check.name, result.outcome, count, f"{result.seconds:.2f}",
             result.reason or result.check.sentence, style=_STYLES[result.outcome],
         )  # fmt: skip
-    console.print(table)
-    for key in report.missing:
-        console.print(f"missing: {key} {report.symbol} {report.dt} is not in the lake")
-    for result in report.results:
-        if result.outcome in (FAILED, WARNED) and result.rows:
-            console.print(_first_rows(result))
+    return table
 
 
 def _first_rows(result: CheckResult) -> Table:
@@ -46,7 +61,9 @@ def _first_rows(result: CheckResult) -> Table:
     first = f"the first {shown} of {all_rows:,} rows" if all_rows > shown else f"{shown} rows"
     table = Table(title=f"{result.check.name}: {first}", title_justify="left")
     for name in result.rows[0]:
-        table.add_column(name.removesuffix("_ts_ns").removesuffix("_int"), overflow="fold")
+        width = _TIME_WIDTH if name.endswith("_ts_ns") else None
+        heading = name.removesuffix("_ts_ns").removesuffix("_int")
+        table.add_column(heading, overflow="fold", min_width=width)
     for row in result.rows:
         table.add_row(*(readable(name, value) for name, value in row.items()))
     return table
@@ -96,6 +113,7 @@ def _day_object(report: DayReport) -> dict[str, Any]:
         "dt": report.dt,
         "passed": report.passed,
         "nothing_to_check": report.nothing_to_check,
+        "problem": report.problem,
         "missing": report.missing,
         "checks": [
             {
@@ -120,11 +138,15 @@ def _row_object(row: dict[str, Any]) -> dict[str, Any]:
         for name, value in row.items()
         if name.endswith("_ts_ns") and value is not None
     }
-    # JSON has no NaN and no infinity.
-    values = {
-        name: str(value)
-        if (isinstance(value, float) and abs(value) in (float("inf"),)) or value != value
-        else value
-        for name, value in row.items()
-    }
-    return {**times, **values}
+    return {**times, **{name: _json_value(value) for name, value in row.items()}}
+
+
+def _json_value(value: Any) -> Any:
+    """JSON has no NaN and no infinity: these become text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list):
+        return [_json_value(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _json_value(one) for name, one in value.items()}
+    return value

@@ -16,6 +16,7 @@ from spymaster.contracts import known_keys
 from spymaster.dbt_yaml import model_name
 from spymaster.errors import UserError
 from spymaster.lake import Lake, is_partition_complete
+from spymaster.progress import progress
 
 FIRST_ROWS: Final = 5
 
@@ -46,14 +47,16 @@ class DayReport:
     results: list[CheckResult] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     """Dataset keys of tables that are not in the lake."""
+    problem: str | None = None
+    """Why nothing could be checked: a damaged manifest, a partition replaced meanwhile."""
     nothing_to_check: str | None = None
     """Why the day has nothing for this suite; such a day passes."""
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is missing and no error was found; warnings do not count."""
+        """Whether all is there and no error was found; warnings do not count."""
         failed = any(result.outcome == FAILED for result in self.results)
-        return not failed and not self.missing
+        return not failed and not self.missing and self.problem is None
 
 
 def check_day(
@@ -61,25 +64,35 @@ def check_day(
 ) -> DayReport:
     """Run a suite over the published partitions of a day.
 
-    Raises UserError if symbol or dt is malformed, if there is no partition of the suite at all, or if
-    one is replaced while it is read.
+    Raises UserError if symbol or dt is malformed. What is wrong with the day's partitions stands in the
+    report.
 
     >>> from pathlib import Path
     >>> check_day(SUITES["data"], Lake(Path("lake")), "ESH6", "2026-01-06")  # doctest: +SKIP
     """
+    day_ref(lake, suite.tables[0], symbol, dt)  # says what is wrong with symbol or dt
     report = DayReport(suite.name, symbol, dt)
     if suite.of_options and not require_options and not has_options(suite, lake, symbol, dt):
         report.nothing_to_check = "a day without options"
         return report
-    with open_day(lake, symbol, dt, suite.tables) as day:
-        if len(day.missing) == len(suite.tables):
-            raise UserError(
-                f"{symbol} {dt}: none of the tables of `check {suite.name}` is in the lake "
-                f"{lake.root}; run: spymaster build --dt {dt} --symbol {symbol}"
-            )
-        report.missing = day.missing
-        report.results = [run_check(check, day) for check in suite.checks()]
+    try:
+        _run_checks(suite, lake, report)
+    except UserError as error:
+        report.results, report.problem = [], str(error)
     return report
+
+
+def _run_checks(suite: Suite, lake: Lake, report: DayReport) -> None:
+    with open_day(lake, report.symbol, report.dt, suite.tables) as day:
+        report.missing = day.missing
+        if len(day.missing) == len(suite.tables):
+            return
+        checks = suite.checks()
+        title = f"check {suite.name} {report.symbol} {report.dt}"
+        with progress(title, len(checks), "checks") as advance:
+            for check in checks:
+                report.results.append(run_check(check, day))
+                advance(1)
 
 
 def has_options(suite: Suite, lake: Lake, symbol: str, dt: str) -> bool:

@@ -42,7 +42,12 @@ def build(
     variables = dict(_parse_var(text) for text in var_texts)
     if overwrite:
         variables["overwrite"] = True
-    tables = build_day(Lake.from_option(lake_path), symbol, dt, variables, select)
+    # DuckDB is slow to import and not wanted by --help.
+    from spymaster.warehouse import refresh_warehouse
+
+    lake = Lake.from_option(lake_path)
+    tables = build_day(lake, symbol, dt, variables, select)
+    refresh_warehouse(lake)
     # A pipe has no width of its own, and a name cut short cannot be searched for.
     console = Console() if sys.stdout.isatty() else Console(width=100)
     console.print(build_summary(f"{symbol} {dt}", tables))

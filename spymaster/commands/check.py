@@ -92,12 +92,13 @@ gex = _suite_command(
 def _days(dt: str | None, dates: str | None) -> tuple[list[str], bool]:
     if (dt is None) == (dates is None):
         raise UserError("give either --dt DATE or --dates DATES")
-    return dates_of(dt if dates is None else dates)
+    return dates_of(dates or dt or "")
 
 
 def _days_in_lake(suite: Suite, lake: Lake, symbol: str, days: list[str]) -> list[str]:
     """Of a range, leave out the dates of which the lake has nothing: weekends, holidays."""
-    found, empty = [], []
+    found: list[str] = []
+    empty: list[str] = []
     for day in days:
         there = any(is_partition_complete(day_ref(lake, k, symbol, day)) for k in suite.tables)
         (found if there else empty).append(day)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from spymaster.checks.pages import checks_page
 from spymaster.contract_diff import breaking, contract_changes
 from spymaster.contract_lock import LOCK_NAME, lock_text, refusals
 from spymaster.contract_pages import tables_page
@@ -31,7 +32,8 @@ def contracts() -> None:
 @contracts.command()
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 if a file is out of date.")
 def generate(check: bool) -> None:
-    """Write what follows from the contracts: dbt's YAML, docs/tables.md, the record of released ones.
+    """Write what follows from the contracts: dbt's YAML, docs/tables.md and checks.md, the record of
+    released ones.
 
     Refuses a change that breaks readers while the contract's version stays as it was released.
 
@@ -57,7 +59,12 @@ def _generate(check: bool) -> None:
     contracts_found = all_contracts()
     # In an installed package there is no docs folder beside the project, and nothing to keep in it.
     docs = contracts_dir().parent.parent / "docs"
-    pages = {docs / "tables.md": tables_page(contracts_found)} if docs.is_dir() else {}
+    pages = {}
+    if docs.is_dir():
+        pages = {
+            docs / "tables.md": tables_page(contracts_found),
+            docs / "checks.md": checks_page(),
+        }
     stale += _write_stale({**generated_yaml(), **pages, lock: lock_text(schemas)}, check)
     if check and stale:
         names = ", ".join(path.name for path in stale)

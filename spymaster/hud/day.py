@@ -92,6 +92,8 @@ def load_day(lake: Lake, symbol: str, dt: str, max_ticks: int = DEFAULT_REACH_TI
                 raise UserError(f"{symbol} {dt}: {error}") from error
             continue
         if day_tables(lake, symbol, dt).version == tables.version:
+            # The file's columns as read are twice the day: back to the system with them.
+            pa.default_memory_pool().release_unused()
             return day
     raise UserError(f"{symbol} {dt} is being built again and again; try later")
 

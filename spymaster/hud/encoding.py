@@ -16,7 +16,9 @@ import pyarrow as pa
 from spymaster.hud.columns import BY_NAME
 from spymaster.hud.day import Day
 
-MAX_MESSAGE_BYTES: Final = 1 << 20
+MAX_MESSAGE_BYTES: Final = 3 << 17
+"""Bound of a message at speed max; docs/hud.md promises 1 MiB."""
+
 MAX_PACED_BYTES: Final = 1 << 18
 """Bound of a message at a finite speed: what a client that stopped reading can hold in memory."""
 

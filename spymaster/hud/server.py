@@ -7,7 +7,7 @@ import math
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from spymaster.hud.app import hud_app
 from spymaster.hud.day import DEFAULT_REACH_TICKS
 from spymaster.hud.limits import MAX_CONTROL_BYTES, Limits
 from spymaster.hud.security import Access
+from spymaster.hud.session import WRITABLE
 from spymaster.lake import Lake
 
 _BACKLOG = 2048
@@ -77,7 +78,9 @@ class HudServer:
 
     def run(self) -> None:
         """Answer until `stop`, Ctrl-C or SIGTERM."""
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        # uvicorn stops in order at Ctrl-C and then raises it again.
+        with suppress(KeyboardInterrupt):
+            asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def stop(self) -> None:
         """Make `run` return; from any thread."""
@@ -162,6 +165,12 @@ def _http_protocol(limits: Limits) -> type[H11Protocol]:
 
 def _websocket_protocol() -> type[WebSocketsSansIOProtocol]:
     class AbortingProtocol(WebSocketsSansIOProtocol):
+        def handle_connect(self, event: Any) -> None:
+            super().handle_connect(event)
+            if hasattr(self, "scope"):  # not if the handshake was malformed
+                extensions: dict[str, Any] = self.scope["extensions"]
+                extensions[WRITABLE] = self.writable
+
         def keepalive_timeout(self) -> None:
             # A close would wait for a client that reads nothing, for ever.
             super().keepalive_timeout()

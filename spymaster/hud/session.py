@@ -25,6 +25,9 @@ _ANSWERS: Final = 256
 
 POLICY_VIOLATION: Final = 1008
 
+WRITABLE: Final = "spymaster.writable"
+"""Extension of the ASGI scope: an asyncio.Event that is set while the socket takes data."""
+
 
 class Session:
     """Plays `playback` over `view` to an accepted WebSocket, until either side closes.
@@ -44,6 +47,7 @@ class Session:
         self._end_told = False
         self._loop = asyncio.get_running_loop()
         self._wake: asyncio.Future[None] | None = None
+        self._writable: asyncio.Event | None = socket.scope["extensions"].get(WRITABLE)
 
     async def run(self) -> None:
         """Play until the connection is closed."""
@@ -60,24 +64,33 @@ class Session:
                 await listener
 
     async def _send_all(self) -> None:
-        while not self._is_gone:
-            while self._answers:
+        while True:
+            # What to send is chosen when it can go: nothing waits in memory for a client that does not
+            # read, and the answer to a seek stands before the rows of the new place.
+            if self._writable is not None:
+                await self._writable.wait()
+            if self._is_gone:
+                return
+            if self._answers:
                 await self._socket.send_text(json.dumps(self._answers.popleft()))
-            if self._close_reason:
+            elif self._close_reason:
                 await self._socket.close(POLICY_VIOLATION, self._close_reason)
                 return
-            now = self._loop.time()
-            rows = self._playback.take(now)
-            if rows is None:
-                if self._playback.at_end and not self._end_told:
-                    self._end_told = True
-                    self._answers.append(control.end(self._view))
-                    continue
-                await self._sleep_until(self._playback.next_time(now))
-                continue
+            else:
+                await self._send_rows_or_wait()
+
+    async def _send_rows_or_wait(self) -> None:
+        now = self._loop.time()
+        rows = self._playback.take(now)
+        if rows is not None:
             if rows.first > rows.gap_first:
                 await self._socket.send_text(json.dumps(control.gap(self._view, rows)))
             await self._socket.send_bytes(self._view.message(rows.first, rows.stop))
+        elif self._playback.at_end and not self._end_told:
+            self._end_told = True
+            self._answers.append(control.end(self._view))
+        else:
+            await self._sleep_until(self._playback.next_time(now))
 
     async def _sleep_until(self, time: float | None) -> None:
         self._wake = self._loop.create_future()

@@ -1,4 +1,7 @@
-"""The Black-76 SQL functions: literals of any type, whole columns, NULL instead of wrong numbers."""
+"""The Black-76 SQL functions: literals of any type, whole columns, NULL instead of wrong numbers.
+
+Each test is of the compiled functions and of the macros alike: one name, one behaviour.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,18 @@ import pytest
 
 from spymaster.dbt_plugin import Plugin
 from spymaster_udf import black76, sql_functions
+from spymaster_udf.black76_macros import black76_macros
 from spymaster_udf.sql_functions import FUNCTIONS, register
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+@pytest.fixture(scope="module", params=["kernels", "macros"])
+def connection(request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The compiled functions, and those that the warehouse file has for a stock DuckDB."""
     with duckdb.connect() as opened:
-        register(opened)
+        if request.param == "kernels":
+            register(opened)
+        else:
+            opened.execute(black76_macros())
         yield opened
 
 

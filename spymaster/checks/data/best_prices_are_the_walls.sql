@@ -4,9 +4,9 @@ with best_levels as (
     select
         window_start_ts_ns,
         arg_max(row(price_int, depth_qty_end, order_count_end), price_int)
-            filter (where side = 'B') as bid,
+        filter (where side = 'B') as bid,
         arg_min(row(price_int, depth_qty_end, order_count_end), price_int)
-            filter (where side = 'A') as ask
+        filter (where side = 'A') as ask
     from wall_surface_1s
     where depth_qty_end > 0
     group by window_start_ts_ns

@@ -3,10 +3,10 @@
 with features as (
     select
         window_start_ts_ns,
-        list_value(*columns('^[fu][0-9]+_'))::double [] as d0,
-        list_value(*columns('^d1_'))::double [] as d1,
-        list_value(*columns('^d2_'))::double [] as d2,
-        list_value(*columns('^d3_'))::double [] as d3
+        list_value(*columns('^[fu][0-9]+_'))::double[] as d0,
+        list_value(*columns('^d1_'))::double[] as d1,
+        list_value(*columns('^d2_'))::double[] as d2,
+        list_value(*columns('^d3_'))::double[] as d3
     from radar_vacuum_1s
 ),
 

@@ -34,7 +34,7 @@ expected as (
             pull_rest_qty_at / (pull_rest_qty + 1),
             pull_rest_qty_near / (pull_rest_qty + 1),
             bbo_ticks_end
-        )::double [] as features
+        )::double[] as features
     from sides
 ),
 
@@ -44,7 +44,7 @@ found as (
         'ask' as side,
         list_value(
             *columns('^(f1_ask|f2_ask)_'), f8_ask_bbo_dist_ticks
-        )::double [] as features
+        )::double[] as features
     from radar_vacuum_1s
     union all
     select
@@ -52,7 +52,7 @@ found as (
         'bid' as side,
         list_value(
             *columns('^(f3_bid|f4_bid)_'), f9_bid_bbo_dist_ticks
-        )::double [] as features
+        )::double[] as features
     from radar_vacuum_1s
 )
 

@@ -34,7 +34,7 @@ from_walls as (
             coalesce(sum(depth_qty_end) filter (where k between 6 and 14), 0),
             coalesce(sum(depth_qty_end) filter (where k between 15 and 20), 0),
             coalesce(min(k) filter (where depth_qty_end > 0), 20)
-        )::bigint [] as depths,
+        )::bigint[] as depths,
         coalesce(sum(k * depth_qty_start) / nullif(sum(depth_qty_start), 0), 20) as com_start,
         coalesce(sum(k * depth_qty_end) / nullif(sum(depth_qty_end), 0), 20) as com_end
     from windows

@@ -9,7 +9,7 @@ with records as (
         flags & 32 != 0 as is_snapshot,
         -- the clock never runs back: it is the largest time seen so far, in the order of the file
         max(if(flags & 32 != 0, ts_recv_ns, coalesce(ts_event_ns, ts_recv_ns)))
-            over (rows unbounded preceding) as clock_ns
+            over (rows between unbounded preceding and current row) as clock_ns
     from future_mbo__mbo
     -- records of another instrument are not applied
     where instrument_id = (select first(instrument_id) from future_mbo__mbo)

@@ -8,7 +8,9 @@ with windows as (
         lead(walls.is_valid) over in_order as is_valid_after
     from book_snapshot_1s as book
     left join (
-        select window_start_ts_ns, bool_and(window_valid) as is_valid
+        select
+            window_start_ts_ns,
+            bool_and(window_valid) as is_valid
         from wall_surface_1s
         group by window_start_ts_ns
     ) as walls using (window_start_ts_ns)

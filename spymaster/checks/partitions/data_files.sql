@@ -1,6 +1,11 @@
 -- Each data file has the size and the sha256 that its manifest says.
 -- severity: error
-select dataset_key, manifest_bytes, file_bytes, manifest_data_sha256, file_sha256
+select
+    dataset_key,
+    manifest_bytes,
+    file_bytes,
+    manifest_data_sha256,
+    file_sha256
 from partitions
 where
     file_bytes is distinct from manifest_bytes

@@ -2,7 +2,10 @@
 -- severity: error
 with bounds as (
     pivot (
-        select metric_name, q05, if(q95 = q05, 1, q95 - q05) as span
+        select
+            metric_name,
+            q05,
+            if(q95 = q05, 1, q95 - q05) as span
         from physics_norm_calibration
     )
     on metric_name in (
@@ -12,12 +15,8 @@ with bounds as (
     using max(q05) as low, max(span) as span
 ),
 
-bands (band, first_tick, last_tick) as (
-    values ('at', 0, 2), ('near', 3, 5), ('mid', 6, 14), ('far', 15, 20)
-),
-
-directions (direction, side, sign) as (
-    values ('above', 'A', 1), ('below', 'B', -1)
+bands (band, first_tick, last_tick, ticks) as (
+    values ('at', 0, 2, 3), ('near', 3, 5, 3), ('mid', 6, 14, 9), ('far', 15, 20, 6)
 ),
 
 -- A tick without a row: no strength, no erosion, and the score of a level where nothing happens.
@@ -35,14 +34,32 @@ empty_level as (
 levels as (
     select
         walls.window_start_ts_ns,
-        walls.side,
-        walls.rel_ticks,
+        if(walls.side = 'A', 'above', 'below') as direction,
+        if(walls.side = 'A', walls.rel_ticks, -walls.rel_ticks) as distance,
         vacuums.wall_strength_log,
         ln(1 + vacuums.wall_erosion / (walls.depth_qty_start + 1)) as log1p_erosion_norm,
         vacuums.vacuum_score
     from wall_surface_1s as walls
-    positional join vacuum_surface_1s as vacuums
+    inner join vacuum_surface_1s as vacuums
+        on
+            walls.window_start_ts_ns = vacuums.window_start_ts_ns
+            and walls.price_int = vacuums.price_int
+            and walls.side = vacuums.side
     where abs(walls.rel_ticks) <= 20
+),
+
+band_sums as (
+    select
+        levels.window_start_ts_ns,
+        levels.direction,
+        bands.band,
+        count(*) as level_count,
+        sum(levels.wall_strength_log) as wall_strength_log,
+        sum(levels.log1p_erosion_norm) as log1p_erosion_norm,
+        sum(levels.vacuum_score) as vacuum_score
+    from levels
+    inner join bands on levels.distance between bands.first_tick and bands.last_tick
+    group by levels.window_start_ts_ns, levels.direction, bands.band
 ),
 
 expected as (
@@ -51,30 +68,26 @@ expected as (
         directions.direction,
         bands.band,
         greatest(0, least(1, (
-            coalesce(sum(levels.wall_strength_log), 0) / (last_tick - first_tick + 1)
-            - any_value(wall_strength_log_low)
-        ) / any_value(wall_strength_log_span))) as wall_strength_norm,
+            coalesce(sums.wall_strength_log, 0) / bands.ticks - bounds.wall_strength_log_low
+        ) / bounds.wall_strength_log_span)) as wall_strength_norm,
         greatest(0, least(1, (
-            coalesce(sum(levels.log1p_erosion_norm), 0) / (last_tick - first_tick + 1)
-            - any_value(log1p_erosion_norm_low)
-        ) / any_value(log1p_erosion_norm_span))) as wall_erosion_norm,
+            coalesce(sums.log1p_erosion_norm, 0) / bands.ticks - bounds.log1p_erosion_norm_low
+        ) / bounds.log1p_erosion_norm_span)) as wall_erosion_norm,
         (
-            coalesce(sum(levels.vacuum_score), 0)
-            + (last_tick - first_tick + 1 - count(levels.rel_ticks))
-            * any_value(empty_level.vacuum_score)
-        ) / (last_tick - first_tick + 1) as vacuum_norm
+            coalesce(sums.vacuum_score, 0)
+            + (bands.ticks - coalesce(sums.level_count, 0)) * empty_level.vacuum_score
+        ) / bands.ticks as vacuum_norm
     from book_snapshot_1s as book
-    cross join directions
+    cross join (values ('above'), ('below')) as directions (direction)
     cross join bands
     cross join bounds
     cross join empty_level
-    left join levels
+    left join band_sums as sums
         on
-            book.window_start_ts_ns = levels.window_start_ts_ns
-            and directions.side = levels.side
-            and levels.rel_ticks * directions.sign between bands.first_tick and bands.last_tick
+            book.window_start_ts_ns = sums.window_start_ts_ns
+            and directions.direction = sums.direction
+            and bands.band = sums.band
     where book.spot_ref_price_int is not null
-    group by book.window_start_ts_ns, directions.direction, bands.band, last_tick, first_tick
 ),
 
 found as (
@@ -87,7 +100,10 @@ found as (
         max(value) filter (where name like '%vacuum_norm') as vacuum_norm
     from (
         unpivot (
-            select window_start_ts_ns, columns('_norm$') from physics_bands_1s
+            select
+                window_start_ts_ns,
+                columns('_norm$')
+            from physics_bands_1s
         ) on columns('_norm$') into name name value value
     )
     group by all

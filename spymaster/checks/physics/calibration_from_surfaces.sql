@@ -12,7 +12,11 @@ with levels as (
         ln(1 + vacuums.pull_intensity_rest) as log1p_pull_intensity_rest,
         ln(1 + vacuums.wall_erosion / (walls.depth_qty_start + 1)) as log1p_erosion_norm
     from wall_surface_1s as walls
-    positional join vacuum_surface_1s as vacuums
+    inner join vacuum_surface_1s as vacuums
+        on
+            walls.window_start_ts_ns = vacuums.window_start_ts_ns
+            and walls.price_int = vacuums.price_int
+            and walls.side = vacuums.side
     where walls.window_valid
 ),
 
@@ -25,7 +29,7 @@ quantiles as (
         [
             quantile_cont(pull_add_log, [0.05, 0.95]) filter (where has_flow),
             quantile_cont(log1p_pull_intensity_rest, [0.05, 0.95])
-                filter (where pull_qty_rest > 0),
+            filter (where pull_qty_rest > 0),
             quantile_cont(log1p_erosion_norm, [0.05, 0.95]) filter (where wall_erosion > 0),
             quantile_cont(d2_pull_add_log, [0.05, 0.95]) filter (where has_flow),
             quantile_cont(wall_strength_log, [0.05, 0.95]) filter (where depth_qty_rest > 0)

@@ -9,7 +9,11 @@ select
     surface.fill_intensity,
     surface.liquidity_velocity
 from wall_surface_1s as walls
-positional join physics_surface_1s as surface
+inner join physics_surface_1s as surface
+    on
+        walls.window_start_ts_ns = surface.window_start_ts_ns
+        and walls.price_int = surface.price_int
+        and walls.side = surface.side
 where not coalesce(
     abs(surface.add_intensity - walls.add_qty / (walls.depth_qty_start + 1)) <= 1e-9
     and abs(surface.pull_intensity - walls.pull_qty_total / (walls.depth_qty_start + 1)) <= 1e-9

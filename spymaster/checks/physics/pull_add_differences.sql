@@ -1,50 +1,80 @@
 -- d1 to d3 of pull_add_log are backward differences at the level; a window without a row counts as 0.
 -- severity: error
-with flows as (
+with levels as (
     select
-        window_start_ts_ns,
-        side,
-        price_int,
-        pull_add_log
-    from vacuum_surface_1s
-    where pull_add_log != 0
+        here.window_start_ts_ns,
+        here.side,
+        here.price_int,
+        here.pull_add_log,
+        here.d1_pull_add_log,
+        here.d2_pull_add_log,
+        here.d3_pull_add_log,
+        before.price_int is not null as has_row_before,
+        before.pull_add_log as before_pull_add_log,
+        before.d1_pull_add_log as before_d1,
+        before.d2_pull_add_log as before_d2
+    from vacuum_surface_1s as here
+    left join vacuum_surface_1s as before
+        on
+            here.window_start_ts_ns = before.window_start_ts_ns + 1000000000
+            and here.price_int = before.price_int
+            and here.side = before.side
 ),
 
--- Where nothing flowed in this window or the three before, all differences are 0 and nothing is joined.
-near_flows as (
+-- Of a level without a row in the window before, only the two windows before that can have a value.
+reappearing as (
     select
-        vacuums.window_start_ts_ns,
-        vacuums.side,
-        vacuums.price_int,
-        any_value(vacuums.pull_add_log) as p0,
-        any_value(vacuums.d1_pull_add_log) as d1,
-        any_value(vacuums.d2_pull_add_log) as d2,
-        any_value(vacuums.d3_pull_add_log) as d3,
-        coalesce(sum(flows.pull_add_log) filter (where ago.windows = 1), 0) as p1,
-        coalesce(sum(flows.pull_add_log) filter (where ago.windows = 2), 0) as p2,
-        coalesce(sum(flows.pull_add_log) filter (where ago.windows = 3), 0) as p3
-    from flows
-    cross join (values (0), (1), (2), (3)) as ago (windows)
-    inner join vacuum_surface_1s as vacuums
+        levels.*,
+        coalesce(ago_2.pull_add_log, 0) as p2,
+        coalesce(ago_3.pull_add_log, 0) as p3
+    from (
+        select * from levels
+        where not has_row_before
+    ) as levels
+    left join vacuum_surface_1s as ago_2
         on
-            flows.window_start_ts_ns + ago.windows * 1000000000::bigint = vacuums.window_start_ts_ns
-            and flows.side = vacuums.side
-            and flows.price_int = vacuums.price_int
-    group by vacuums.window_start_ts_ns, vacuums.side, vacuums.price_int
+            levels.window_start_ts_ns = ago_2.window_start_ts_ns + 2000000000
+            and levels.price_int = ago_2.price_int
+            and levels.side = ago_2.side
+    left join vacuum_surface_1s as ago_3
+        on
+            levels.window_start_ts_ns = ago_3.window_start_ts_ns + 3000000000
+            and levels.price_int = ago_3.price_int
+            and levels.side = ago_3.side
+),
+
+expected as (
+    select
+        *,
+        pull_add_log - before_pull_add_log as expected_d1,
+        d1_pull_add_log - before_d1 as expected_d2,
+        d2_pull_add_log - before_d2 as expected_d3
+    from levels
+    where has_row_before
+    union all
+    select
+        * exclude (p2, p3),
+        pull_add_log as expected_d1,
+        pull_add_log + p2 as expected_d2,
+        pull_add_log + 3 * p2 - p3 as expected_d3
+    from reappearing
 )
 
 select
     window_start_ts_ns,
     side,
     price_int,
-    d1,
-    p0 - p1 as expected_d1,
-    d2,
-    p0 - 2 * p1 + p2 as expected_d2,
-    d3,
-    p0 - 3 * p1 + 3 * p2 - p3 as expected_d3
-from near_flows
-where
-    abs(d1 - (p0 - p1)) > 1e-9
-    or abs(d2 - (p0 - 2 * p1 + p2)) > 1e-9
-    or abs(d3 - (p0 - 3 * p1 + 3 * p2 - p3)) > 1e-9
+    pull_add_log,
+    d1_pull_add_log,
+    expected_d1,
+    d2_pull_add_log,
+    expected_d2,
+    d3_pull_add_log,
+    expected_d3
+from expected
+where not coalesce(
+    abs(d1_pull_add_log - expected_d1) <= 1e-9
+    and abs(d2_pull_add_log - expected_d2) <= 1e-9
+    and abs(d3_pull_add_log - expected_d3) <= 1e-9,
+    false
+)

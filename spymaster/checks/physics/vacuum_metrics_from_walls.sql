@@ -9,7 +9,11 @@ select
     vacuums.wall_strength_log,
     vacuums.wall_erosion
 from wall_surface_1s as walls
-positional join vacuum_surface_1s as vacuums
+inner join vacuum_surface_1s as vacuums
+    on
+        walls.window_start_ts_ns = vacuums.window_start_ts_ns
+        and walls.price_int = vacuums.price_int
+        and walls.side = vacuums.side
 where not coalesce(
     abs(
         vacuums.pull_intensity_rest - walls.pull_qty_rest / (walls.depth_qty_start + 1)

@@ -37,7 +37,11 @@ scores as (
             ) / d2_pull_add_log_span))
         ) / 4 as expected_score
     from wall_surface_1s as walls
-    positional join vacuum_surface_1s as vacuums
+    inner join vacuum_surface_1s as vacuums
+        on
+            walls.window_start_ts_ns = vacuums.window_start_ts_ns
+            and walls.price_int = vacuums.price_int
+            and walls.side = vacuums.side
     cross join bounds
 )
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -294,6 +297,21 @@ def test_deadlines_are_not_for_those_who_behave(awkward_lake: Lake):
                     with again.getresponse() as response:
                         assert (response.status, bool(response.read())) == (200, True)
         again.close()
+
+
+def test_ctrl_c_ends_the_command_with_nothing_to_say(awkward_lake: Lake):
+    code = "from spymaster.cli import main; main()"
+    lake = str(awkward_lake.root)
+    command = [sys.executable, "-c", code, "serve", "--port", "0", "--lake", lake]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[0]
+        assert Api(int(url.rstrip("/").rsplit(":", 1)[1])).get("/healthz").status == 200
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_a_port_that_is_taken_is_one_line(awkward_lake: Lake, api: Api):
