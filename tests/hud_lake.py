@@ -46,6 +46,8 @@ class HudDay:
     """Dataset keys of tables that are not written."""
     no_gex: Collection[int] = ()
     """Windows without rows in gex_surface_1s."""
+    fill_reach: int | None = None
+    """Fills only at so many ticks from spot, as in a market; otherwise anywhere."""
 
 
 def write_hud_day(lake: Lake, day: HudDay, symbol: str = SYMBOL, dt: str = DT) -> None:
@@ -130,6 +132,8 @@ def _levels(key: str, day: HudDay, windows: Any, starts: Any, spot: Any) -> Colu
     start = draw.integers(1, day.largest, count)
     pull = draw.integers(0, start + 1) * (draw.random(count) < 0.3)
     fill = draw.integers(0, start - pull + 1) * (draw.random(count) < 0.1)
+    if day.fill_reach is not None:
+        fill *= np.abs(rel[tick]) <= day.fill_reach
     add = draw.integers(0, day.largest, count) * (draw.random(count) < 0.3)
     end = start + add - pull - fill
     columns: Columns = {

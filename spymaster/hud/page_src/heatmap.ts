@@ -1,0 +1,162 @@
+/**
+ * The picture of time and price, as pixels of our own: no canvas, so that tests run it anywhere.
+ *
+ * `drawPixels` is a pure function of columns, geometry, settings and exposure. `Picture` keeps the last
+ * result and, where only time went on, moves it and draws the new columns alone; a test holds the two
+ * to the same pixels. Where several cells share a pixel the largest is shown, so none is lost.
+ */
+import {ASK, BID, type Columns} from './columns.ts';
+import {shades, type Exposure} from './exposure.ts';
+import {drawDots, drawLines, MAX_RADIUS} from './marks.ts';
+import {ASK_STOPS, BID_STOPS, blend, COLOURS, packed, ramp} from './palette.ts';
+import type {Geometry} from './view.ts';
+
+export interface Layers {
+  depth: boolean;
+  vacuum: boolean;
+  physics: boolean;
+  spot: boolean;
+  best: boolean;
+  dots: boolean;
+}
+
+const RAMPS = [ramp(BID_STOPS), ramp(ASK_STOPS)];
+const EMPTY = packed(COLOURS.empty);
+const UNKNOWN = packed(COLOURS.unknown);
+const HATCH = packed(COLOURS.hatch);
+const VACUUM = packed(COLOURS.vacuum);
+const BUILDING = packed(COLOURS.building);
+const ERODING = packed(COLOURS.eroding);
+/** A vacuum score below it is not tinted. */
+const VACUUM_FROM = 0.5;
+/** Velocity (share of the level in a second) that gets the whole tint. */
+const FULL_VELOCITY = 0.25;
+const HATCH_STEP = 8;
+
+/** Draw the pixel columns x0 <= x < x1. */
+export function drawPixels(
+  pixels: Uint32Array, columns: Columns, geometry: Geometry, layers: Layers, exposure: Exposure,
+  x0 = 0, x1 = geometry.width, shade = shades(exposure),
+): void {
+  const {size} = geometry.column;
+  const offset = ((geometry.left % size) + size) % size;
+  for (let x = x0 - ((x0 + offset) % size); x < x1; x += size) {
+    drawColumn(pixels, columns, geometry, layers, shade, Math.max(x0, x), Math.min(x1, x + size));
+  }
+  repeatRows(pixels, geometry, x0, x1);
+  hatch(pixels, columns, geometry, x0, x1);
+  if (layers.dots) drawDots(pixels, columns, geometry, x0, x1);
+  if (layers.best || layers.spot) drawLines(pixels, columns, geometry, layers, x0, x1);
+}
+
+function drawColumn(
+  pixels: Uint32Array, columns: Columns, geometry: Geometry, layers: Layers, shade: Uint8Array,
+  x0: number, x1: number,
+): void {
+  const {width, height, topTick, row} = geometry;
+  const newest = Math.min(geometry.index(x0), geometry.end);
+  const oldest = Math.max(geometry.oldest, geometry.index(x0) - geometry.column.pool + 1);
+  for (let y = 0, tick = topTick; y < height; y += row.size, tick -= row.pool) {
+    const colour = cellColour(columns, layers, shade, oldest, newest, tick, row.pool);
+    for (let x = x0, at = y * width + x0; x < x1; x++, at++) pixels[at] = colour;
+  }
+}
+
+/** The colour of the windows oldest..newest at the ticks tick, tick - 1, … */
+function cellColour(
+  columns: Columns, layers: Layers, shade: Uint8Array, oldest: number, newest: number, tick: number, pool: number,
+): number {
+  const [bids, asks] = columns.quantities.depth_qty_rest;
+  let bid = -1;
+  let ask = -1;
+  let vacuum = 0;
+  let velocity = 0;
+  for (let index = oldest; index <= newest; index++) {
+    const slot = columns.slot(index);
+    if (slot < 0) continue;
+    for (let down = 0; down < pool; down++) {
+      const item = columns.item(slot, tick - down);
+      if (item < 0) continue;
+      if (bids[item] > bid) bid = bids[item];
+      if (asks[item] > ask) ask = asks[item];
+      if (layers.vacuum) vacuum = Math.max(vacuum, columns.rates.vacuum_score[BID][item] || 0, columns.rates.vacuum_score[ASK][item] || 0);
+      if (layers.physics) {
+        for (const side of columns.rates.liquidity_velocity) {
+          if (Math.abs(side[item]) > Math.abs(velocity)) velocity = side[item];
+        }
+      }
+    }
+  }
+  if (bid < 0 && ask < 0) return UNKNOWN;
+  const quantity = Math.max(bid, ask);
+  let colour = EMPTY;
+  if (layers.depth && quantity > 0) colour = RAMPS[bid >= ask ? BID : ASK][shade[Math.min(quantity, 65_535)]];
+  if (vacuum > VACUUM_FROM) colour = blend(colour, VACUUM, Math.round(((vacuum - VACUUM_FROM) / (1 - VACUUM_FROM)) * 110));
+  if (velocity) colour = blend(colour, velocity > 0 ? BUILDING : ERODING, Math.round(Math.min(1, Math.abs(velocity) / FULL_VELOCITY) * 150));
+  return colour;
+}
+
+function repeatRows(pixels: Uint32Array, {width, height, row}: Geometry, x0: number, x1: number): void {
+  for (let y = 0; y < height; y++) {
+    const from = y - (y % row.size);
+    if (from !== y) pixels.copyWithin(y * width + x0, from * width + x0, from * width + x1);
+  }
+}
+
+/** Hatch windows that are not in memory or whose book is not valid; the stripes stay where they are in time. */
+function hatch(pixels: Uint32Array, columns: Columns, geometry: Geometry, x0: number, x1: number): void {
+  const {width, height, left} = geometry;
+  for (let x = x0; x < x1; x++) {
+    const newest = geometry.index(x);
+    let bad = false;
+    for (let index = newest - geometry.column.pool + 1; index <= Math.min(newest, geometry.end); index++) {
+      const slot = columns.slot(index);
+      bad ||= index >= geometry.oldest && (slot < 0 || !columns.valid[slot]);
+    }
+    if (!bad) continue;
+    const phase = (((x + left) % HATCH_STEP) + HATCH_STEP) % HATCH_STEP;
+    for (let y = 0; y < height; y++) {
+      const stripe = (phase + y) % HATCH_STEP;
+      if (stripe < 2) pixels[y * width + x] = HATCH;
+    }
+  }
+}
+
+/** The last picture, moved where only time went on. */
+export class Picture {
+  pixels = new Uint32Array(0);
+  private key = '';
+  private geometry: Geometry | null = null;
+  private shade: Uint8Array = new Uint8Array(0);
+
+  /** Forget it: columns that were drawn have changed. */
+  invalidate(): void {
+    this.geometry = null;
+  }
+
+  /** Bring it up to date; returns how many pixel columns were drawn. */
+  draw(columns: Columns, geometry: Geometry, layers: Layers, exposure: Exposure): number {
+    const {width, height} = geometry;
+    const key = JSON.stringify([width, height, geometry.column, geometry.row, geometry.topTick, layers, exposure]);
+    const shift = this.geometry ? geometry.left - this.geometry.left : width;
+    const reusable = key === this.key && this.geometry !== null && shift >= 0 && geometry.end >= this.geometry.end
+      // The edge of what is in memory moves too.
+      && geometry.x(geometry.oldest) <= 0 && geometry.left >= 0;
+    let from = 0;
+    if (key !== this.key) this.shade = shades(exposure);
+    if (this.pixels.length !== width * height) this.pixels = new Uint32Array(width * height);
+    if (reusable && shift + reach(geometry) < width) {
+      if (shift) this.pixels.copyWithin(0, shift);
+      from = width - shift - reach(geometry);
+    }
+    if (!(reusable && geometry.end === this.geometry!.end && shift === 0)) {
+      drawPixels(this.pixels, columns, geometry, layers, exposure, from, width, this.shade);
+    }
+    this.key = key;
+    this.geometry = geometry;
+    return width - from;
+  }
+}
+
+/** How far to the left of a new window its dots and the line to it reach. */
+const reach = ({column, ratio}: Geometry): number => column.size * 2 + Math.ceil(MAX_RADIUS * ratio) + 1;

@@ -1,0 +1,140 @@
+/**
+ * Lines and dots of the picture: spot, best prices, traded volume. Drawn as pixels beside the cells, so
+ * that they move with them and need no second pass over half an hour of trades a frame.
+ */
+import {ASK, BID, type Columns} from './columns.ts';
+import {blend, COLOURS, packed} from './palette.ts';
+import type {Geometry} from './view.ts';
+
+/** CSS pixels; the largest dot. */
+export const MAX_RADIUS = 14;
+/** CSS pixels of radius of one contract: area is proportional to volume until the largest dot. */
+const UNIT_RADIUS = 0.4;
+/** Smaller dots could not be seen. */
+const MIN_RADIUS = 1;
+const DOT_ALPHA = 205;
+/** Of every scale that was looked at; let go when there are more. */
+const MAX_STAMPS = 2000;
+
+interface Lines {
+  spot: boolean;
+  best: boolean;
+}
+
+export function drawLines(pixels: Uint32Array, columns: Columns, geometry: Geometry, lines: Lines, x0: number, x1: number): void {
+  const {prices} = columns;
+  if (lines.best) {
+    drawLine(pixels, columns, geometry, prices.best_bid_price_int, packed(COLOURS.bestBid), 1, x0, x1);
+    drawLine(pixels, columns, geometry, prices.best_ask_price_int, packed(COLOURS.bestAsk), 1, x0, x1);
+  }
+  const thick = Math.max(1, Math.round(1.5 * geometry.ratio));
+  if (lines.spot) drawLine(pixels, columns, geometry, prices.spot_ref_price_int, packed(COLOURS.spot), thick, x0, x1);
+}
+
+/** A step line: each pixel column spans from the price before to all prices in it. */
+function drawLine(
+  pixels: Uint32Array, columns: Columns, geometry: Geometry, price: Float64Array, colour: number, thick: number,
+  x0: number, x1: number,
+): void {
+  const {width, height} = geometry;
+  for (let x = x0; x < x1; x++) {
+    const newest = Math.min(geometry.index(x), geometry.end);
+    const oldest = Math.max(geometry.oldest, geometry.index(x) - geometry.column.pool + 1);
+    const isFirst = geometry.x(oldest) === x;
+    let low = Infinity;
+    let high = -Infinity;
+    for (let index = isFirst ? Math.max(geometry.oldest, oldest - 1) : oldest; index <= newest; index++) {
+      const slot = columns.slot(index);
+      if (slot < 0 || Number.isNaN(price[slot])) continue;
+      if (index < oldest && Number.isNaN(valueAt(columns, price, oldest))) continue;
+      low = Math.min(low, price[slot]);
+      high = Math.max(high, price[slot]);
+    }
+    if (oldest > newest || low > high) continue;
+    const top = Math.round(geometry.middle(high) - thick / 2);
+    const bottom = Math.round(geometry.middle(low) - thick / 2) + thick;
+    for (let y = Math.max(0, top); y < Math.min(height, bottom); y++) pixels[y * width + x] = colour;
+  }
+}
+
+function valueAt(columns: Columns, price: Float64Array, index: number): number {
+  const slot = columns.slot(index);
+  return slot < 0 ? NaN : price[slot];
+}
+
+/** A dot for each price and aggressor of a second, in order of time; what was bought over what was sold. */
+export function drawDots(pixels: Uint32Array, columns: Columns, geometry: Geometry, x0: number, x1: number): void {
+  const margin = Math.ceil(MAX_RADIUS * geometry.ratio) + 1;
+  const first = Math.max(geometry.oldest, geometry.index(x0 - margin) - geometry.column.pool + 1);
+  const last = Math.min(geometry.index(x1 + margin), geometry.end);
+  // What traded at a bid was sold by the aggressor, at an ask bought.
+  const colours: [number, number][] = [[BID, packed(COLOURS.sell)], [ASK, packed(COLOURS.buy)]];
+  for (let index = first; index <= last; index++) {
+    const slot = columns.slot(index);
+    if (slot < 0) continue;
+    const x = geometry.x(index) + geometry.column.size / 2;
+    const base = slot * columns.items;
+    const lowest = columns.prices.spot_ref_price_int[slot] - columns.ticks;
+    for (const [side, colour] of colours) {
+      const fills = columns.quantities.fill_qty[side];
+      for (let i = columns.firstFill[slot]; i <= columns.lastFill[slot]; i++) {
+        const quantity = fills[base + i];
+        if (quantity > 0) drawDot(pixels, geometry, x, geometry.middle(lowest + i), quantity, colour, x0, x1);
+      }
+    }
+  }
+}
+
+/** How strongly a disc covers the pixels around its middle: 0..256 of its colour, below 0 of the outline. */
+interface Stamp {
+  size: number;
+  cover: Int16Array;
+}
+
+const OUTLINE_ALPHA = 130;
+const stamps = new Map<string, Stamp>();
+
+/** The stamp of a radius at a place within the pixel; there are few of both, so each is made once. */
+function stampOf(radius: number, dx: number, dy: number): Stamp {
+  const key = `${radius} ${dx} ${dy}`;
+  let stamp = stamps.get(key);
+  if (stamp) return stamp;
+  const half = Math.ceil(radius + 1);
+  const size = 2 * half + 1;
+  stamp = {size, cover: new Int16Array(size * size)};
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const away = Math.hypot(x - half + 0.5 - dx, y - half + 0.5 - dy);
+      const share = Math.min(1, Math.max(0, radius + 0.5 - away));
+      if (share > 0) stamp.cover[y * size + x] = Math.round(share * DOT_ALPHA);
+      else if (away < radius + 1 && radius > 3) stamp.cover[y * size + x] = -OUTLINE_ALPHA;
+    }
+  }
+  if (stamps.size >= MAX_STAMPS) stamps.clear();
+  stamps.set(key, stamp);
+  return stamp;
+}
+
+function drawDot(
+  pixels: Uint32Array, {width, height, ratio}: Geometry, x: number, y: number, quantity: number, colour: number,
+  x0: number, x1: number,
+): void {
+  // Quarters of a pixel are as exact as the eye is.
+  const exact = Math.min(MAX_RADIUS, Math.max(MIN_RADIUS, Math.sqrt(quantity) * UNIT_RADIUS)) * ratio;
+  const radius = Math.round(exact * 4) / 4;
+  const {size, cover} = stampOf(radius, x - Math.floor(x), y - Math.floor(y));
+  const left = Math.floor(x) - (size >> 1);
+  const top = Math.floor(y) - (size >> 1);
+  const dark = packed(COLOURS.outline);
+  const from = Math.max(x0, left);
+  const to = Math.min(x1, left + size);
+  for (let py = Math.max(0, top); py < Math.min(height, top + size); py++) {
+    const row = (py - top) * size - left;
+    for (let px = from; px < to; px++) {
+      const alpha = cover[row + px];
+      if (!alpha) continue;
+      const at = py * width + px;
+      pixels[at] = alpha > 0 ? blend(pixels[at], colour, alpha) : blend(pixels[at], dark, -alpha);
+    }
+  }
+}

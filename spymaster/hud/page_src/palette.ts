@@ -1,0 +1,41 @@
+/**
+ * Every colour in one place. Blue-teal and amber differ for every kind of colour vision, and by
+ * lightness from what lies over them; the one accent is for what the user can operate.
+ */
+export type Rgb = readonly [number, number, number];
+
+export const COLOURS = {
+  empty: [11, 15, 21], unknown: [6, 8, 11], hatch: [46, 52, 62],
+  spot: [240, 244, 250], bestBid: [96, 178, 208], bestAsk: [222, 164, 84],
+  buy: [82, 226, 176], sell: [255, 92, 122], outline: [6, 8, 11],
+  vacuum: [140, 92, 214], building: [150, 214, 92], eroding: [222, 74, 178],
+} as const satisfies Record<string, Rgb>;
+
+export const TEXT = '#c6cfdb';
+export const MUTED = '#76839a';
+export const LINE = 'rgba(150,166,190,.10)';
+export const ACCENT = '#5eead4';
+export const BID_STOPS: Rgb[] = [[12, 24, 34], [14, 58, 84], [22, 118, 146], [98, 206, 214], [255, 255, 255]];
+export const ASK_STOPS: Rgb[] = [[28, 20, 11], [84, 48, 12], [172, 100, 22], [246, 190, 84], [255, 255, 255]];
+
+export const css = ([r, g, b]: Rgb, alpha = 1): string => `rgba(${r},${g},${b},${alpha})`;
+export const packed = ([r, g, b]: Rgb): number => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0;
+
+/** 256 packed colours through the stops. */
+export function ramp(stops: Rgb[]): Uint32Array {
+  return Uint32Array.from({length: 256}, (_, i) => {
+    const at = (i / 255) * (stops.length - 1);
+    const low = Math.min(stops.length - 2, Math.floor(at));
+    const mix = (k: number) => Math.round(stops[low][k] + (stops[low + 1][k] - stops[low][k]) * (at - low));
+    return packed([mix(0), mix(1), mix(2)]);
+  });
+}
+
+/** `over` on `under` with alpha 0..256, both packed. */
+export function blend(under: number, over: number, alpha: number): number {
+  const rest = 256 - alpha;
+  const red = ((under & 255) * rest + (over & 255) * alpha) >> 8;
+  const green = (((under >> 8) & 255) * rest + ((over >> 8) & 255) * alpha) >> 8;
+  const blue = (((under >> 16) & 255) * rest + ((over >> 16) & 255) * alpha) >> 8;
+  return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+}

@@ -1,0 +1,251 @@
+"""The page in a real browser, on a real service: what it shows is the lake's, however it got there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hud_lake import DT, FIRST_START_NS, SECOND, SYMBOL, TICK_INT
+from page_browser import STATUS, chromium, needs_chromium, opened, settled, until
+
+from spymaster.hud.columns import VACUUM, WALL
+from spymaster.hud.server import HudServer, ServerOptions
+from spymaster.lake import Lake, partition_ref
+
+pytestmark = needs_chromium
+LAST = 399
+"""The last window of the day AWKWARD."""
+PIXELS = """() => {
+    const digest = canvas => {
+        const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        let hash = 2166136261;
+        for (const byte of data) hash = Math.imul(hash ^ byte, 16777619) >>> 0;
+        return hash;
+    };
+    return ['picture', 'over', 'profile', 'panel'].map(id => digest(document.getElementById(id)));
+}"""
+COLOUR = """([x, y]) => [...document.getElementById('picture').getContext('2d')
+    .getImageData(x, y, 1, 1).data].slice(0, 3)"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    tab = browser.new_page(viewport={"width": 1280, "height": 720})
+    tab.errors = []
+    tab.requests = []
+    tab.on("request", lambda request: tab.requests.append(request.url))
+    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
+    tab.on("console", lambda message: tab.errors.append(message.text))
+    yield tab
+    tab.close()
+
+
+def instant(index: int) -> int:
+    """The end of a window."""
+    return FIRST_START_NS + (index + 1) * SECOND
+
+
+def head(page: Any) -> int:
+    return int(page.evaluate("hud.position.head"))
+
+
+def levels(lake: Lake, key: str, first: int, last: int) -> list[dict[str, Any]]:
+    """The rows of the windows first..last, with their `index`."""
+    path = next(iter(partition_ref(lake, key, SYMBOL, DT).folder.glob("*.parquet")))
+    ends = pa.array([instant(index) for index in range(first, last + 1)])
+    table = pq.read_table(path)
+    rows = table.filter(pc.is_in(table["window_end_ts_ns"].cast("int64"), ends)).to_pylist()
+    return [{**row, "index": (row["window_end_ts_ns"] - instant(0)) // SECOND} for row in rows]
+
+
+def test_it_loads_from_its_origin_alone(page: Any, server: HudServer):
+    """No error, no word in the console, no request elsewhere, and a picture that is not one colour."""
+    opened(page, server.url + "?playing=false")
+    page.wait_for_timeout(300)
+    assert page.errors == []
+    hosts = (server.url, "data:", server.url.replace("http", "ws"))
+    assert all(url.startswith(hosts) for url in page.requests), page.requests
+    assert page.evaluate("new Set(hud.scene.picture.pixels).size") > 50
+    assert page.evaluate("document.querySelector('#notice').hidden")
+
+
+def test_the_largest_wall_is_white_at_its_price_and_time(
+    page: Any, server: HudServer, awkward_lake: Lake
+):
+    """The level's own pixel, by arithmetic: four pixels a second from the right, twenty a tick."""
+    opened(page, f"{server.url}?playing=false&t={instant(200)}&time=4&tick=20&on=depth")
+    top, width = page.evaluate("[hud.scene.geometry.topTick, hud.scene.geometry.width]")
+    height = page.evaluate("hud.scene.geometry.height")
+    rows = levels(awkward_lake, WALL, 100, 199)
+    shown = [row for row in rows if 0 <= (top - row["price_int"] // TICK_INT) * 20 < height - 20]
+    brightest = max(shown, key=lambda row: row["depth_qty_rest"])
+    # Nearer to spot the sides of this book overlap, and the larger one is shown.
+    alone = [row for row in shown if abs(row["rel_ticks"]) > 3]
+    faintest = min(alone, key=lambda row: row["depth_qty_rest"])
+
+    def colour(row: dict[str, Any]) -> list[int]:
+        x = width - (200 - row["index"] + 1) * 4 + 1
+        return list(page.evaluate(COLOUR, [x, (top - row["price_int"] // TICK_INT) * 20 + 3]))
+
+    assert colour(brightest) == [255, 255, 255]
+    assert sum(colour(faintest)) < 200
+    blue, red = colour(faintest)[2], colour(faintest)[0]
+    assert blue >= red if faintest["side"] == "B" else red >= blue, "bids are blue, asks amber"
+
+
+def test_every_way_to_an_instant_ends_in_the_same_pixels(page: Any, server: HudServer):
+    """Played at 1x, at 60x, or sought: the picture is a function of what it shows."""
+    results = {}
+    view = "time=3&on=depth,spot,best,dots,gex,events"
+    for name, start, speed in (("1x", LAST - 3, 1), ("60x", LAST - 90, 60)):
+        opened(page, f"{server.url}?t={instant(start)}&speed={speed}&{view}")
+        until(page, f"{STATUS} === 'end of day'")
+        settled(page)
+        results[name] = page.evaluate(PIXELS)
+    opened(page, f"{server.url}?t={instant(50)}&playing=false&{view}")
+    page.keyboard.press("End")
+    until(page, f"hud.position.head === {LAST}")
+    settled(page)
+    page.wait_for_timeout(100)
+    results["sought"] = page.evaluate(PIXELS)
+    assert results["1x"] == results["60x"] == results["sought"]
+
+
+def test_the_cell_under_the_cursor_is_the_lakes(page: Any, server: HudServer, awkward_lake: Lake):
+    """Every number of the hover, beside the tables' rows."""
+    index = 150
+    opened(page, f"{server.url}?playing=false&t={instant(160)}&time=8&tick=20")
+    walls = levels(awkward_lake, WALL, index, index)
+    top, height = page.evaluate("[hud.scene.geometry.topTick, hud.scene.geometry.height]")
+    wall = next(row for row in walls if row["side"] == "A"
+                and 2 < top - row["price_int"] // TICK_INT < height // 20 - 2)  # fmt: skip
+    tick = wall["price_int"] // TICK_INT
+    x, y = page.evaluate(
+        "([i, t]) => [hud.scene.geometry.x(i) + 2, hud.scene.geometry.y(t) + 5]", [index, tick]
+    )
+    box = page.locator("#over").bounding_box()
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    until(page, "!document.getElementById('cell').hidden")
+    cells = page.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('#cell dd')]"
+        ".map(cell => [cell.dataset.cell, cell.textContent]))"
+    )
+    title = page.inner_text("#cell .wide")
+    names = {"depth": "depth_qty_end", "rested": "depth_qty_rest", "orders": "order_count_end",
+             "add": "add_qty", "pull": "pull_qty_total", "fill": "fill_qty"}  # fmt: skip
+    assert title.startswith(f"{wall['price_int'] / 1e9:.2f}")
+    assert "06:02:31 NY" in title, "the window's end"
+    for name, column in names.items():
+        assert cells[f"{name} ask"] == f"{wall[column]:,}", name
+    vacuum = next(row for row in levels(awkward_lake, VACUUM, index, index)
+                  if row["side"] == "A" and row["price_int"] == wall["price_int"])  # fmt: skip
+    assert abs(float(cells["vacuum ask"]) - vacuum["vacuum_score"]) <= 0.00501
+
+
+def test_the_keyboard_does_everything(page: Any, server: HudServer):
+    """Play, seek, zoom, pan, speed, overlays, cursor, pickers, help; and the address remembers."""
+    opened(page, f"{server.url}?playing=false&t={instant(200)}&time=2")
+    press = page.keyboard.press
+    press(" ")
+    until(page, "hud.position.head > 200")
+    press(" ")
+    until(page, f"{STATUS} === 'paused'")
+    before = head(page)
+    press("ArrowLeft")
+    until(page, f"hud.position.head === {before - 10} && !hud.app.isSeeking")
+    press("+")
+    until(page, "hud.scene.geometry.column.size === 3")
+    press("-")
+    until(page, "hud.scene.geometry.column.size === 2")
+    press("]")
+    until(page, "hud.scene.geometry.row.size === 5")
+    centre = page.evaluate("hud.scene.geometry.centre")
+    press("ArrowUp")
+    until(page, f"hud.scene.geometry.centre > {centre}")
+    press(",")
+    until(page, "hud.position.back > 0")
+    press("c")
+    until(page, f"hud.position.back === 0 && hud.scene.geometry.centre === {centre}")
+    press(">")
+    until(page, "hud.app.settings.speed === 2")
+    press("5")
+    until(page, "hud.app.settings.on.has('vacuum')")
+    press("Shift+ArrowLeft")
+    until(page, "!document.getElementById('cell').hidden")
+    press("Escape")
+    until(page, "document.getElementById('cell').hidden")
+    press("?")
+    until(page, "document.getElementById('keys').open")
+    press("Escape")
+    until(page, "!document.getElementById('keys').open")
+    press("d")
+    assert page.evaluate("document.activeElement.id") == "dt"
+    press("Escape")
+    press("Home")
+    until(page, "hud.position.head === 0 && !hud.app.isSeeking")
+    assert "speed=2" in page.url
+    assert "vacuum" in page.url
+    assert page.errors == []
+
+
+def test_it_plays_at_60x_and_seeks_on_the_timeline(page: Any, server: HudServer):
+    """A minute a second; a click on the timeline goes there and the playing goes on."""
+    opened(page, f"{server.url}?t={instant(100)}&speed=60")
+    until(page, "hud.position.head > 180", 5)
+    box = page.locator("#timeline").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    until(page, "hud.position.head >= 199 && hud.position.head < 260 && !hud.app.isSeeking", 5)
+    until(page, "hud.position.head > 260", 5)
+
+
+def test_it_says_what_is_not_known(page: Any, server: HudServer):
+    """An invalid book and windows that never came are hatched; both are named."""
+    hatch = "hud.scene.picture.pixels.filter(pixel => pixel === 0xff3e342e).length"
+    opened(page, f"{server.url}?playing=false&t={instant(8)}&time=8&on=depth")
+    assert page.evaluate(hatch) == 0
+    opened(page, f"{server.url}?playing=false&t={instant(15)}&time=8&on=depth")
+    until(page, f"{STATUS} === 'book not valid'")
+    assert page.evaluate(hatch) > 1000
+    opened(page, f"{server.url}?playing=false&t={instant(200)}&time=8&on=depth")
+    assert page.evaluate(hatch) == 0
+    page.evaluate("hud.app.columns.seen[200] = -1; hud.scene.invalidate(); hud.app.change()")
+    until(page, f"{STATUS} === 'gap'")
+    assert page.evaluate(hatch) > 500
+
+
+def test_it_says_that_it_loads_and_that_there_is_nothing(page: Any, tmp_path: Path):
+    """An empty lake is told with the command that fills it."""
+    with HudServer(Lake(tmp_path / "lake"), ServerOptions(port=0)).in_thread() as empty:
+        page.route("**/v1/catalog", lambda route: (page.wait_for_timeout(300), route.continue_()))
+        page.goto(empty.url, wait_until="commit")
+        until(page, "document.getElementById('notice')?.textContent === 'loading'")
+        until(page, f"{STATUS} === 'no data'")
+        assert "spymaster build" in page.inner_text("#notice")
+
+
+def test_it_comes_back_after_the_service(page: Any, awkward_lake: Lake):
+    """The service stops and starts again: the page says so and goes on where it was."""
+    with HudServer(awkward_lake, ServerOptions(port=0)).in_thread() as first:
+        port = first.port
+        opened(page, f"{first.url}?t={instant(100)}&speed=2")
+        until(page, "hud.position.head > 101")
+    until(page, f"{STATUS}.startsWith('disconnected')")
+    stopped = head(page)
+    with HudServer(awkward_lake, ServerOptions(port=port)).in_thread():
+        until(page, f"hud.position.head > {stopped}", 15)
+        assert head(page) < stopped + 30, "no window was jumped over"
+        missing = page.evaluate(
+            f"Array.from({{length: 20}}, (_, i) => hud.app.columns.slot({stopped} - 10 + i)).indexOf(-1)"
+        )
+        assert missing == -1 or missing > 10

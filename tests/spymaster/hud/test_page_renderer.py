@@ -1,0 +1,190 @@
+"""The page's pure parts, in the shipped bundle: pooling, moving, exposure, and the rules of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from page_browser import chromium, needs_chromium, opened
+
+from spymaster.hud.server import HudServer
+
+pytestmark = needs_chromium
+
+MARKET = """
+const {Columns, Picture, drawPixels, Geometry, exposureAt, eventsAt, centreTick} = hud.renderer;
+const TICKS = 20;
+const make = () => new Columns(0n, 250000000, TICKS);
+// A window with a quiet book: 10 at every level, bids below tick 1000, asks from it on.
+const put = (columns, index, changes = {}, spot = 1000) => {
+    const slot = index & 2047;
+    columns.seen[slot] = index;
+    columns.last = Math.max(columns.last, index);
+    columns.valid[slot] = 1;
+    columns.prices.spot_ref_price_int[slot] = spot;
+    columns.prices.best_bid_price_int[slot] = spot - 1;
+    columns.prices.best_ask_price_int[slot] = spot;
+    const q = columns.quantities;
+    for (let i = 0; i < columns.items; i++) {
+        for (const side of [0, 1]) {
+            const at = slot * columns.items + i;
+            for (const name of Object.keys(q)) q[name][side][at] = 0;
+            const there = side ? i >= TICKS : i < TICKS;
+            q.depth_qty_end[side][at] = q.depth_qty_rest[side][at] = there ? 10 : 0;
+        }
+    }
+    for (const [name, side, tick, value] of changes.levels ?? []) {
+        q[name][side][columns.item(slot, tick)] = value;
+    }
+    columns.firstFill[slot] = 0;
+    columns.lastFill[slot] = columns.items - 1;
+    return slot;
+};
+const LAYERS = {depth: true, vacuum: false, physics: false, spot: false, best: false, dots: false};
+const ALL = {depth: true, vacuum: true, physics: true, spot: true, best: true, dots: true};
+"""
+
+
+@pytest.fixture(scope="module")
+def page(server: HudServer) -> Iterator[Any]:
+    with chromium() as browser:
+        tab = browser.new_page(viewport={"width": 1280, "height": 720})
+        yield opened(tab, server.url + "?playing=false")
+
+
+def run(page: Any, body: str, argument: Any = None) -> Any:
+    return page.evaluate(f"argument => {{{MARKET}{body}}}", argument)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    time=st.sampled_from([0.25, 0.5, 1, 3]),
+    tick=st.sampled_from([0.25, 0.5, 1, 4]),
+    index=st.integers(60, 199),
+    above=st.integers(-15, 15),
+)
+def test_no_level_is_lost_where_cells_share_a_pixel(
+    page: Any, time: float, tick: float, index: int, above: int
+):
+    """One large level in one second is white at its place, whatever else shares that pixel."""
+    side = int(above >= 0)
+    assert run(page, """
+        const [time, tick, index, above, side] = argument;
+        const columns = make();
+        const levels = [['depth_qty_rest', side, 1000 + above, 5000]];
+        for (let i = 0; i < 200; i++) put(columns, i, i === index ? {levels} : {});
+        const geometry = new Geometry(600, 200, 1, time, tick, 199, 1000);
+        const pixels = new Uint32Array(600 * 200);
+        drawPixels(pixels, columns, geometry, LAYERS, {dark: 5, white: 1000});
+        return pixels[geometry.y(1000 + above) * 600 + geometry.x(index)] === 0xffffffff
+            && pixels.filter(pixel => pixel === 0xffffffff).length
+                === geometry.column.size * geometry.row.size;
+    """, [time, tick, index, above, side])  # fmt: skip
+
+
+def test_a_moved_picture_is_a_fresh_one(page: Any):
+    """Column by column, at every scale, with every layer: the same pixels as drawn at once."""
+    assert run(page, """
+        const differ = [];
+        for (const time of [0.5, 1, 3]) for (const ratio of [1, 2]) {
+            const columns = make(), moved = new Picture();
+            let seed = 7;
+            const random = n => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) / 2 ** 32 * n | 0;
+            let spot = 1000, drawn = 0;
+            for (let i = 0; i < 700; i++) {
+                spot += random(3) - 1;
+                const levels = [
+                    ['fill_qty', 0, spot - 1, random(900)],
+                    ['fill_qty', 1, spot + 1, random(90)],
+                    ['depth_qty_rest', random(2), spot + random(30) - 15, random(5000)],
+                ];
+                const slot = put(columns, i, {levels}, spot);
+                if (i % 97 === 5) columns.valid[slot] = 0;
+                if (i < 650 || i % 3) continue;
+                const geometry = new Geometry(300, 160, ratio, time, 4, i, 1000);
+                const exposure = {dark: 5, white: 4000};
+                drawn = moved.draw(columns, geometry, ALL, exposure);
+                const fresh = new Uint32Array(300 * 160);
+                drawPixels(fresh, columns, geometry, ALL, exposure);
+                if (fresh.some((pixel, at) => pixel !== moved.pixels[at])) differ.push([time, ratio, i]);
+            }
+            if (drawn >= 300) differ.push([time, 'was never moved']);
+        }
+        return differ;
+    """) == []  # fmt: skip
+
+
+def test_exposure_is_by_rank(page: Any):
+    """60 of 100 levels are at or below dark, 997 of 1000 at or below white; 0 is no level."""
+    assert run(page, """
+        const columns = make();
+        for (let i = 0; i < 300; i++) {
+            const slot = put(columns, i);
+            for (const side of [0, 1]) for (let k = 0; k < columns.items; k++) {
+                const rest = columns.quantities.depth_qty_rest[side];
+                rest[slot * columns.items + k] = side ? 0 : i % 100 + 1;
+            }
+        }
+        return [exposureAt(columns, 299), exposureAt(columns, 250).white];
+    """) == [{"dark": 60, "white": 100}, 100]  # fmt: skip
+
+
+def test_the_centre_follows_spot_only_beyond_the_middle_half(page: Any):
+    assert run(page, """
+        const columns = make();
+        for (let i = 0; i < 40; i++) put(columns, i, {}, i < 20 ? 1000 + i : 1040);
+        return [centreTick(columns, 19, 100), centreTick(columns, 30, 100)];
+    """) == [1000, 1040]  # fmt: skip
+
+
+BID, ASK = 0, 1
+FILLED = [["fill_qty", BID, 999, 120], ["add_qty", BID, 999, 125], ["depth_qty_end", BID, 999, 15]]
+"""120 sold into a bid of 10, which stands with 15 at the end."""
+
+
+@pytest.mark.parametrize(
+    ("levels", "kinds"),
+    [
+        (FILLED, ["absorption"]),
+        ([*FILLED[:1], ["add_qty", BID, 999, 110], ["depth_qty_end", BID, 999, 0]], []),
+        ([["fill_qty", BID, 999, 40], ["add_qty", BID, 999, 45], ["depth_qty_end", BID, 999, 15]], []),
+        ([["fill_qty", BID, 999, 120], ["depth_qty_end", BID, 999, 200]], []),
+        ([*FILLED[:2], ["depth_qty_end", BID, 999, -1]], []),
+        ([["fill_qty", ASK, 1000, 120], ["add_qty", ASK, 1000, 125], ["depth_qty_end", ASK, 1000, 15]],
+         ["absorption"]),
+    ],
+    ids=["stands", "gave way", "too small", "less than its depth", "unknown", "ask"],
+)  # fmt: skip
+def test_absorption(page: Any, levels: list[Any], kinds: list[str]):
+    """At least 50 and twice the depth of the start were filled, and the level stands."""
+    found = run(
+        page, "const c = make(); put(c, 5, {levels: argument}); return eventsAt(c, 5)", levels
+    )
+    assert [event["kind"] for event in found] == kinds
+
+
+def test_absorption_needs_a_price_that_did_not_pass(page: Any):
+    """A level that the other side's best has reached was not absorbed: the book is crossed there."""
+    body = """const c = make(), slot = put(c, 5, {levels: argument});
+        c.prices.best_ask_price_int[slot] = 999; return eventsAt(c, 5)"""
+    assert run(page, body, FILLED) == []
+
+
+@pytest.mark.parametrize(("times", "kinds"), [(2, []), (3, ["refill"]), (5, ["refill"])])
+def test_refills(page: Any, times: int, kinds: list[str]):
+    """Three windows of ten in which what was filled came back: a level that reloads."""
+    found = run(page, """
+        const c = make();
+        const levels = [['fill_qty', 0, 999, 60], ['add_qty', 0, 999, 60], ['depth_qty_end', 0, 999, 80]];
+        for (let i = 0; i < 10; i++) put(c, i, i >= 10 - argument ? {levels} : {});
+        return eventsAt(c, 9)
+    """, times)  # fmt: skip
+    assert [event["kind"] for event in found] == kinds
+
+
+def test_an_invalid_book_has_no_events(page: Any):
+    body = "const c = make(); c.valid[put(c, 5, {levels: argument})] = 0; return eventsAt(c, 5)"
+    assert run(page, body, FILLED) == []
