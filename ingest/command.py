@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.filesize import decimal
 from rich.table import Table
 
@@ -17,6 +17,7 @@ from spymaster.errors import UserError
 from spymaster.lake import Lake, PartitionRef
 from spymaster.products import product_of_root
 from spymaster.progress import progress
+from spymaster.terminal import console
 
 _SCHEMAS = [layout.name for layout in LAYOUTS]
 
@@ -156,7 +157,7 @@ def _print_summary(done: list[IngestedFile]) -> None:
                 f"{file.seconds:.1f}",
                 "published" if part.published else "already ingested",
             )
-    Console().print(table)
+    console().print(table)
 
 
 def _raise_failures(failures: list[UserError], unwanted: list[str], done: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Final
 
 import click
 import numpy as np
-from rich.console import Console
 
 from ingest.inspect.ladder_view import LastTrade, MomentView, moment_text, print_ladder
 from ingest.inspect.moment import END, LOCAL_ZONE, EventsUntil, day_of, moment_ns
@@ -19,6 +17,7 @@ from spymaster.contract_selection import contract_for
 from spymaster.errors import UserError
 from spymaster.lake import Lake
 from spymaster.progress import Advance, progress
+from spymaster.terminal import console
 from spymaster_udf.book_engine import BookEngine, BookParams
 from spymaster_udf.mbo import TRADE
 from spymaster_udf.mbo_columns import MboColumns
@@ -71,8 +70,7 @@ def book(
         symbol = contract_for(lake, symbol, dt)
     with open_source(file, symbol, dt, lake) as source:
         view = book_at(source, at_text, symbol, instrument, rest_ns, assume_valid)
-    console = Console() if sys.stdout.isatty() else Console(width=100)
-    print_ladder(view, levels, console)
+    print_ladder(view, levels, console(100))
 
 
 @dataclass

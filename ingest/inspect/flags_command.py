@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 
 from ingest.inspect.book_command import replay_engine
 from ingest.inspect.flags_view import FlagsView, print_flags
@@ -15,6 +13,7 @@ from ingest.inspect.source import Chosen, Source, open_source
 from spymaster.contract_selection import contract_for
 from spymaster.lake import Lake
 from spymaster.progress import progress
+from spymaster.terminal import console
 from spymaster_udf.anomalies import BookReport
 from spymaster_udf.book_engine import BookEngine
 from spymaster_udf.mbo_columns import MboColumns
@@ -60,8 +59,7 @@ def flags(
         symbol = contract_for(lake, symbol, dt)
     with open_source(file, symbol, dt, lake) as source:
         view = flags_of(source, symbol, instrument, with_book=book)
-    console = Console() if sys.stdout.isatty() else Console(width=110)
-    print_flags(view, top, console)
+    print_flags(view, top, console(110))
 
 
 class _Book:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
-from rich.console import Console
 
 from spymaster.checks.day import day_ref, open_day
 from spymaster.checks.report import print_day, reports_json
@@ -19,6 +17,7 @@ from spymaster.errors import UserError
 from spymaster.lake import Lake, is_partition_complete, partition_ref
 from spymaster.products import is_root
 from spymaster.runs.dates import named_alone, parse_dates
+from spymaster.terminal import console
 
 
 @click.group(cls=EntryPointGroup, entry_point_group="spymaster.checks")
@@ -44,14 +43,14 @@ def _suite_command(suite: Suite, about: str) -> click.Command:
             day = days[0]
             click.echo(_shown_sql(suite, lake, contract_for(lake, symbol, day), day, show))
             return
-        console = Console() if sys.stdout.isatty() else Console(width=150)
+        screen = console(150)
         reports = []
         for day in days:
             contract = contract_for(lake, symbol, day)
             report = check_day(suite, lake, contract, day, require_options=require_options)
             reports.append(report)
             if not as_json:
-                print_day(report, console)
+                print_day(report, screen)
         if as_json:
             click.echo(reports_json(reports))
         _raise_if_failed(suite, reports)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 
 import click
-from rich.console import Console
 
 from spymaster.contract_selection import contract_for
 from spymaster.errors import UserError
 from spymaster.lake import Lake
+from spymaster.terminal import console
 
 
 @click.command()
@@ -50,6 +49,6 @@ def hud(
     if as_json:
         click.echo(reports_json([report]))
     else:
-        print_day(report, Console() if sys.stdout.isatty() else Console(width=150))
+        print_day(report, console(150))
     if not report.passed:
         raise UserError(f"check hud {symbol}: not passed on {dt}")

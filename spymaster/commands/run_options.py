@@ -23,6 +23,7 @@ from spymaster.runs.day import DayResult
 from spymaster.runs.plan import Scope
 from spymaster.runs.ranges import RangeRequest, build_range
 from spymaster.runs.symbols import parse_symbols
+from spymaster.terminal import console
 
 Command = Callable[..., Any]
 
@@ -134,11 +135,6 @@ def run_and_report(
 
 def _say(line: str) -> None:
     click.echo(line)
-
-
-def console() -> Console:
-    """Return the console of stdout; a pipe has no width, and a name cut short cannot be searched for."""
-    return Console() if sys.stdout.isatty() else Console(width=120)
 
 
 def parse_var(text: str) -> tuple[str, Any]:

@@ -6,7 +6,6 @@ import click
 
 from spymaster.commands.run_options import (
     ChosenDays,
-    console,
     date_options,
     lake_option,
     symbol_option,
@@ -14,6 +13,7 @@ from spymaster.commands.run_options import (
 )
 from spymaster.lake import Lake
 from spymaster.runs.status import day_table, lake_days, left_over_lines, table_table
+from spymaster.terminal import console
 
 
 @click.command()
