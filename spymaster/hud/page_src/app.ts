@@ -37,7 +37,7 @@ class App {
     gap: (lastTs, windows) => void this.fillGap(lastTs, windows),
     end: () => this.arrive(),
     open: () => this.status('', ''),
-    lost: () => this.status('disconnected: trying again', 'bad'),
+    lost: () => this.lose(),
     address: () => this.address(),
   });
 
@@ -205,6 +205,18 @@ class App {
     element<HTMLSelectElement>('speed').value = String(this.settings.speed);
     this.remember();
     this.change();
+  }
+
+  /** The connection is gone; if it is because the day was replaced, begin with the new one. */
+  private lose(): void {
+    this.status('disconnected: trying again', 'bad');
+    const turn = this.opening;
+    readBootstrap(this.query({windows: '1', columns: 'spot_ref_price_int'})).catch((error: unknown) => {
+      const isReplaced = error instanceof ServiceError && (error.status === 409 || error.status === 404);
+      if (!isReplaced || turn !== this.opening) return;
+      this.stream.close();
+      void this.open();
+    });
   }
 
   private arrive(): void {

@@ -10,7 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hud_lake import DT, FIRST_START_NS, SECOND, SYMBOL, TICK_INT
+from hud_lake import (
+    DT,
+    FIRST_START_NS,
+    SECOND,
+    SYMBOL,
+    TICK_INT,
+    HudDay,
+    hud_lake,
+    write_hud_day,
+)
 from page_browser import STATUS, chromium, needs_chromium, opened, settled, until
 
 from spymaster.hud.columns import VACUUM, WALL
@@ -249,3 +258,18 @@ def test_it_comes_back_after_the_service(page: Any, awkward_lake: Lake):
             f"Array.from({{length: 20}}, (_, i) => hud.app.columns.slot({stopped} - 10 + i)).indexOf(-1)"
         )
         assert missing == -1 or missing > 10
+
+
+def test_a_day_replaced_in_between_is_opened_anew(page: Any, tmp_path: Path):
+    """The page does not wait for a version that is gone, nor mix two."""
+    lake = hud_lake(tmp_path, HudDay(windows=60))
+    with HudServer(lake, ServerOptions(port=0)).in_thread() as first:
+        port = first.port
+        opened(page, f"{first.url}?t={instant(20)}&playing=false")
+        version = page.evaluate("hud.app.version")
+    until(page, f"{STATUS}.startsWith('disconnected')")
+    write_hud_day(lake, HudDay(windows=60, seed=2))
+    with HudServer(lake, ServerOptions(port=port)).in_thread():
+        until(page, f"hud.app.version && hud.app.version !== '{version}'", 15)
+        until(page, f"{STATUS} === 'paused'")
+        assert head(page) == 20
