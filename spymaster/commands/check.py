@@ -6,17 +6,14 @@ from typing import Any
 
 import click
 
-from spymaster.checks.day import day_ref, open_day
+from spymaster.checks.day import open_day
+from spymaster.checks.days import asked_days
 from spymaster.checks.report import print_day, reports_json
 from spymaster.checks.run import DayReport, check_day, check_sql
 from spymaster.checks.suites import SUITES, Suite
 from spymaster.command_group import EntryPointGroup
-from spymaster.contract_selection import KEY as SELECTION
-from spymaster.contract_selection import contract_for
 from spymaster.errors import UserError
-from spymaster.lake import Lake, is_partition_complete, partition_ref
-from spymaster.products import is_root
-from spymaster.runs.dates import named_alone, parse_dates
+from spymaster.lake import Lake
 from spymaster.terminal import console
 
 
@@ -38,15 +35,13 @@ def _suite_command(suite: Suite, about: str) -> click.Command:
         show: str | None, require_options: bool = False,
     ) -> None:  # fmt: skip
         lake = Lake.from_option(lake_path)
-        days = _days_in_lake(suite, lake, symbol, _asked(dt, dates))
+        days = asked_days(lake, suite.tables, symbol, dt, dates)
         if show:
-            day = days[0]
-            click.echo(_shown_sql(suite, lake, contract_for(lake, symbol, day), day, show))
+            click.echo(_shown_sql(suite, lake, *days[0], show))
             return
         screen = console(150)
         reports = []
-        for day in days:
-            contract = contract_for(lake, symbol, day)
+        for contract, day in days:
             report = check_day(suite, lake, contract, day, require_options=require_options)
             reports.append(report)
             if not as_json:
@@ -90,34 +85,6 @@ gex = _suite_command(
     SUITES["gex"],
     "Check quotes and gamma exposure of the options. A day without options passes, with a word.",
 )
-
-
-def _asked(dt: str | None, dates: str | None) -> str:
-    if (dt is None) == (dates is None):
-        raise UserError("give either --dt DATE or --dates DATES")
-    return dates or dt or ""
-
-
-def _days_in_lake(suite: Suite, lake: Lake, symbol: str, asked: str) -> list[str]:
-    """Leave out the dates of ranges of which the lake has nothing: weekends, holidays."""
-    days = [day.isoformat() for day in parse_dates(asked)]
-    alone = {day.isoformat() for day in named_alone(asked)}
-    empty = [d for d in days if d not in alone and not _has_something(suite, lake, symbol, d)]
-    if empty:
-        click.echo(f"nothing of {symbol} in the lake, skipped: {', '.join(empty)}", err=True)
-    if len(empty) == len(days):
-        raise UserError(
-            f"the lake {lake.root} has nothing of {symbol} from {days[0]} to {days[-1]}"
-        )
-    return [day for day in days if day not in empty]
-
-
-def _has_something(suite: Suite, lake: Lake, symbol: str, dt: str) -> bool:
-    if is_root(symbol):
-        if not is_partition_complete(partition_ref(lake, SELECTION, symbol, dt)):
-            return False
-        symbol = contract_for(lake, symbol, dt)
-    return any(is_partition_complete(day_ref(lake, key, symbol, dt)) for key in suite.tables)
 
 
 def _shown_sql(suite: Suite, lake: Lake, symbol: str, dt: str, name: str) -> str:

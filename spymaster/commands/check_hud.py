@@ -6,22 +6,28 @@ from contextlib import nullcontext
 
 import click
 
-from spymaster.contract_selection import contract_for
 from spymaster.errors import UserError
 from spymaster.lake import Lake
 from spymaster.terminal import console
 
+BOOK = "silver.future_mbo.book_snapshot_1s"
+
 
 @click.command()
 @click.option("--symbol", required=True, help="Contract, such as ESH6, or root, such as ES.")
-@click.option("--dt", required=True, metavar="DATE", help="UTC date of the daily file.")
+@click.option("--dt", metavar="DATE", help="UTC date of the daily file.")
+@click.option(
+    "--dates", metavar="LIST",
+    help="DATE, FIRST:LAST, or a comma list of these, instead of --dt.",
+)  # fmt: skip
 @click.option("--lake", "lake_path", metavar="PATH", help="Lake's root [SPYMASTER_LAKE or ./lake].")
 @click.option("--url", help="A service that shows this lake [one is started for the check].")
 @click.option("--token", envvar="SPYMASTER_TOKEN", help="The token of the service at --url.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table.")
 def hud(
-    symbol: str, dt: str, lake_path: str | None, url: str | None, token: str | None, as_json: bool
-) -> None:
+    symbol: str, dt: str | None, dates: str | None, lake_path: str | None, url: str | None,
+    token: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Check the HUD service: every window streamed once, in order, with the lake's values; seek,
     speed, bootstrap and the day's end exact.
 
@@ -29,6 +35,7 @@ def hud(
     Example:
       spymaster check hud --symbol ESH6 --dt 2026-01-06
     """
+    from spymaster.checks.days import asked_days
     from spymaster.checks.hud import check_hud
     from spymaster.checks.report import print_day, reports_json
     from spymaster.hud.day_tables import day_tables
@@ -36,19 +43,21 @@ def hud(
     from spymaster.progress import progress
 
     lake = Lake.from_option(lake_path)
-    symbol = contract_for(lake, symbol, dt)
-    windows = day_tables(lake, symbol, dt).windows
+    days = asked_days(lake, [BOOK], symbol, dt, dates)
     # A service of its own needs no token: it listens on this machine, until the check ends.
     own = None if url else HudServer(lake, ServerOptions(port=0))
-    with (
-        own.in_thread() if own else nullcontext(),
-        progress(f"check hud {symbol} {dt}", windows, "windows") as advance,
-    ):
+    reports = []
+    with own.in_thread() if own else nullcontext():
         address = url or (own.url if own else "")
-        report = check_hud(lake, symbol, dt, address, token if url else None, advance)
+        for contract, day in days:
+            windows = day_tables(lake, contract, day).windows
+            with progress(f"check hud {contract} {day}", windows, "windows") as advance:
+                report = check_hud(lake, contract, day, address, token if url else None, advance)
+            reports.append(report)
+            if not as_json:
+                print_day(report, console(150))
     if as_json:
-        click.echo(reports_json([report]))
-    else:
-        print_day(report, console(150))
-    if not report.passed:
-        raise UserError(f"check hud {symbol}: not passed on {dt}")
+        click.echo(reports_json(reports))
+    failed = [report.dt for report in reports if not report.passed]
+    if failed:
+        raise UserError(f"check hud {symbol}: not passed on {', '.join(failed)}")

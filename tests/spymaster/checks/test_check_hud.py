@@ -54,14 +54,15 @@ def failed(lake: Lake, patch: Patch, speed_seconds: float = 0.3) -> set[str]:
 
 def test_a_built_day_passes_over_real_sockets(es_option_day: OptionDay):
     """The command, with a service of its own: a day from files to exposure, as `make hud` shows it."""
-    arguments = ["check", "hud", "--symbol", es_option_day.symbol, "--dt", DT, "--json",
-                 "--lake", str(es_option_day.lake.root)]  # fmt: skip
+    arguments = ["check", "hud", "--symbol", es_option_day.symbol, "--dates", f"2026-01-05:{DT}",
+                 "--json", "--lake", str(es_option_day.lake.root)]  # fmt: skip
     result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     (day,) = json.loads(result.stdout)["days"]
     assert {check["name"]: check["outcome"] for check in day["checks"]} == dict.fromkeys(
         SENTENCES, "passed"
     )
     assert result.exit_code == 0
+    assert "nothing of ESH6 in the lake, skipped: 2026-01-05" in result.stderr
 
 
 def test_an_awkward_day_passes(lake: Lake, monkeypatch: Patch):
