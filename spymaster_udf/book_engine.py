@@ -149,7 +149,7 @@ class BookEngine:
         self._param_array = self.params.to_array()
         self._state = _new_state(self.params)
         self._counters = np.zeros(COUNTER_SIZE, np.int64)
-        self._orders = new_order_table(1 << 16)
+        self._orders = new_order_table(1 << 17)
         self._announced = new_order_table(1 << 6, ANNOUNCED)
         self._levels = np.zeros(1 << 13, LEVEL)
         # Ring of "first resting at the end of window b": an order is young for this many ends at most.
