@@ -56,7 +56,7 @@ def read_selection(lake: Lake, root: str, dt: str) -> Selection:
             f"the front contract of {root} on {dt} has not been selected; run: spymaster build "
             f"--symbol {root} --dt {dt}, or give a contract such as {root}H6"
         )
-    rows = read_partition(ref).to_pylist()
+    rows = read_partition(ref, threads=False).to_pylist()
     if len(rows) != 1:
         raise UserError(f"{ref} has {len(rows)} rows, not 1; run: spymaster rerun {MODEL} "
                         f"--symbol {root} --dt {dt}")  # fmt: skip

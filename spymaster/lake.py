@@ -258,13 +258,15 @@ def manifest_sha256(ref: PartitionRef) -> str:
     return hashlib.sha256(_read_manifest_bytes(ref)).hexdigest()
 
 
-def read_partition(ref: PartitionRef) -> pa.Table:
+def read_partition(ref: PartitionRef, threads: bool = True) -> pa.Table:
     """Return a partition's rows; UserError if it is not complete or damaged.
 
-    A publisher that replaces it meanwhile does not disturb: all rows are of one version.
+    A publisher that replaces it meanwhile does not disturb: all rows are of one version. Without
+    `threads` Arrow starts none: where they have just been started, a process that ends aborts now and
+    then (apache/arrow issue 34314), so a few rows are better read without.
     """
-    with _open_consistent(ref) as file, _damage_is_user_error(ref):
-        return file.read()
+    with _open_consistent(ref, threads) as file, _damage_is_user_error(ref):
+        return file.read(use_threads=threads)
 
 
 def iter_batches(
@@ -360,11 +362,11 @@ def _parse_manifest(ref: PartitionRef, text: bytes) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _open_consistent(ref: PartitionRef) -> Iterator[pq.ParquetFile]:
+def _open_consistent(ref: PartitionRef, threads: bool = True) -> Iterator[pq.ParquetFile]:
     """Open the data file that belongs to the manifest, also while another process replaces both."""
     with _matching_data(ref) as (data, manifest):
         with _damage_is_user_error(ref):
-            file = pq.ParquetFile(data)
+            file = pq.ParquetFile(data, pre_buffer=threads)
         if file.metadata.num_rows != manifest["row_count"]:
             raise UserError(
                 f"{ref}: {ref.data_path} has {file.metadata.num_rows} rows, "

@@ -12,7 +12,7 @@ from ingest.sample.day import SampleSummary, write_day
 from ingest.sample.dbn_file import file_name
 from ingest.sample.market import Form, MarketConfig, schedule_of
 from ingest.sample.option_chain import OptionConfig
-from ingest.sample.roll import RollConfig, write_days
+from ingest.sample.roll import RollConfig, RollPlan, WrittenDay, expected_messages, write_days
 from spymaster.errors import UserError
 from spymaster.products import PRICE_SCALE
 from spymaster.progress import progress
@@ -66,17 +66,27 @@ def _report(summary: SampleSummary, options: option_day.OptionSummary | None, ro
     click.echo(f"next: spymaster ingest {summary.path.parent} --root {root}")
 
 
-def _sample_days(out: Path, market: MarketConfig, roll: RollConfig, options: bool) -> None:
-    if options:
-        raise UserError("--options is of one day: leave --days, --next-contract, --roll-date out")
-    days = roll.dates(market)
-    expected = sum(sum(roll.messages(market, day, days).values()) for day in days)
+def _report_day(day: WrittenDay) -> None:
+    for summary in day.futures:
+        click.echo(
+            f"{summary.path}  {summary.messages:,} messages, trades from "
+            f"{_price_text(summary.first_price)} to {_price_text(summary.last_price)}"
+        )
+    if day.options is not None:
+        click.echo(f"{day.options.mbo_path}  {day.options.messages:,} messages")
+
+
+def _sample_days(
+    out: Path, market: MarketConfig, roll: RollConfig, chain: OptionConfig | None
+) -> None:
+    plan = RollPlan(market, roll)
+    expected = expected_messages(plan, chain)
     folder = _folder(out)
-    title = f"simulating {market.contract} {days[0]} to {days[-1]}"
+    title = f"simulating {market.contract} {plan.dates[0]} to {plan.dates[-1]}"
     with progress(title, expected, "messages") as advance:
-        summaries = write_days(folder, market, roll, advance)
-    for summary in summaries:
-        _report_file(summary)
+        days = write_days(folder, market, roll, advance, chain)
+    for day in days:
+        _report_day(day)
     click.echo(f"next: spymaster ingest {folder} --root {market.root}")
 
 
@@ -144,15 +154,20 @@ def _sample_days(out: Path, market: MarketConfig, roll: RollConfig, options: boo
     "--days",
     default=1,
     type=int,
-    help="Write so many weekdays, each with a definition file, prices going on from day to day.",
+    help="Write so many trading days from --dt on (no weekends and holidays), each beginning where "
+    "the day before ended; of ES and NQ with a definition file a day.",
 )
 @click.option(
     "--next-contract",
     default=None,
-    help="Write this contract too, such as ESM6 (with --roll-date).",
+    help="Write this contract too, such as ESM6 after ESH6 (with --roll-date; ES and NQ). "
+    "--messages is then of a contract and day, on average.",
 )
 @click.option(
-    "--roll-date", default=None, help="The first day on which the next contract trades more."
+    "--roll-date",
+    default=None,
+    help="The first day on which the next contract trades more: the front contract from the day "
+    "after on.",
 )
 def sample(
     out: Path,
@@ -188,8 +203,8 @@ def sample(
       spymaster sample --out sample/ --root NQ --contract NQH6 --minutes 30
       spymaster sample --out sample/ --full-day
       spymaster sample --out sample/ --options --option-messages 500000
-      spymaster sample --out sample/ --days 10 --messages 30000 --next-contract ESM6 \\
-        --roll-date 2026-01-13
+      spymaster sample --out sample/ --dt 2026-03-10 --days 10 --messages 30000 \\
+        --next-contract ESM6 --roll-date 2026-03-16
     """
     market = MarketConfig(
         root=root,
@@ -205,13 +220,14 @@ def sample(
         auction=auction,
     )
     roll = RollConfig(days, next_contract, _date(roll_date, "--roll-date") if roll_date else None)
-    if roll != RollConfig():
-        _sample_days(out, market, roll, options)
-        return
     chain = None
-    expected = schedule_of(market).messages
     if options:
         chain = OptionConfig(option_strikes, option_expiries, option_depth, option_messages)
+    if roll != RollConfig():
+        _sample_days(out, market, roll, chain)
+        return
+    expected = schedule_of(market).messages
+    if chain is not None:
         expected += option_day.option_messages(market, chain)
     folder = _folder(out)
     of_options = None

@@ -16,6 +16,7 @@ from ingest.sample.market import (
     MarketConfig,
     Schedule,
 )
+from spymaster.products import PRICE_SCALE
 
 NEVER: Final = 2**62
 TIMERS: Final = 4_096
@@ -87,6 +88,7 @@ CROWD: Final = np.dtype(
         ("left", "f8", (DAY_SECONDS + 1,)),
         ("phase", "i8", (DAY_SECONDS,)),
         ("volatility", "f8", (DAY_SECONDS,)),
+        ("guide", "f8", (DAY_SECONDS,)),
         ("timers", TIMER, (TIMERS,)),
         ("walls", WALL_STATE, (WALLS,)),
         ("appeal", "f8", (LEVELS,)),
@@ -94,7 +96,7 @@ CROWD: Final = np.dtype(
         ("distances", "i8", (DISTANCES,)),
     ]
 )
-"""All state of the participants."""
+"""All state of the participants. `guide`: levels that the fair value follows; NaN: it moves by itself."""
 
 Crowd: TypeAlias = Any
 """A record of type CROWD."""
@@ -146,10 +148,17 @@ def new_market(
     crowd["left"] = schedule.left
     crowd["phase"] = schedule.phase
     crowd["volatility"] = schedule.volatility
+    crowd["guide"] = np.nan
     crowd["appeal"] = _appeal(config.seed, origin, unit)
     crowd["profile"] = profile * (population / SNAPSHOT_ORDERS)
     crowd["distances"] = _distances(profile)
     return exchange, crowd
+
+
+def follow(crowd: npt.NDArray[Any], config: MarketConfig, prices: npt.NDArray[np.float64]) -> None:
+    """Let the fair value follow `prices`, in price units, one a second of the UTC day."""
+    ticks = prices * PRICE_SCALE / config.product.tick_int
+    crowd["guide"] = np.clip(ticks - (config.start_tick - LEVELS // 2), FAR, LEVELS - FAR)
 
 
 def _appeal(seed: int, origin: int, unit: int) -> npt.NDArray[np.float64]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import numpy.typing as npt
 
-from ingest.sample.crowd import NEVER, new_market
+from ingest.sample.crowd import NEVER, follow, new_market
 from ingest.sample.dbn_file import dbn_metadata, dbn_writer
 from ingest.sample.exchange import CHUNK_RECORDS
 from ingest.sample.market import MarketConfig, schedule_of
@@ -42,14 +43,17 @@ def write_day(
     advance: Callable[[int], None] | None = None,
     chunk_records: int = CHUNK_RECORDS,
     watch: Watch | None = None,
+    guide: npt.NDArray[np.float64] | None = None,
 ) -> SampleSummary:
     """Write a market's day to `path` and return a summary; `advance` hears of each chunk's size.
 
     `watch` sees how the mid moved in each chunk (records of type MID, a copy) and the time up to
     which that is all of it; the last time is past every other.
 
-    The bytes depend on `market` alone, not on `chunk_records`. UserError if the file cannot be
-    written or the market is closed during all of the span.
+    The fair value follows `guide`, price units by second of the UTC day, instead of moving by itself.
+
+    The bytes depend on `market` and `guide` alone, not on `chunk_records`. UserError if the file
+    cannot be written or the market is closed during all of the span.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -62,6 +66,8 @@ def write_day(
         raise UserError(f"no such folder: {path.parent}")
     schedule = schedule_of(market)
     exchange, crowd = new_market(market, schedule)
+    if guide is not None:
+        follow(crowd, market, guide)
     state = exchange[0]["state"][0]
     messages = 0
     with dbn_writer(path, dbn_metadata(market)) as write:

@@ -77,11 +77,15 @@ def write_day_with_options(
     advance: Callable[[int], None] | None = None,
     chunk_records: int = CHUNK_RECORDS,
     option_chunk_records: int = CHUNK_RECORDS,
+    watch: Watch | None = None,
+    defined: tuple[str, ...] = (),
 ) -> tuple[SampleSummary, OptionSummary]:
     """Write a future's day and its options' into `folder`; return a summary of each.
 
-    The future's file is the one that `write_day` writes. The bytes depend on `market` and `config`
-    alone. UserError if a file cannot be written or no options on such a future can be simulated.
+    The future's file is the one that `write_day` writes, and `watch` sees what it does there;
+    `defined` are futures that the definition file has beside the market's and the next. The bytes
+    depend on `market`, `config` and `defined` alone. UserError if a file cannot be written or no
+    options on such a future can be simulated.
     """
     if not MIN_OPTION_CHUNK_RECORDS <= option_chunk_records <= CHUNK_RECORDS:
         raise ValueError(
@@ -94,12 +98,12 @@ def write_day_with_options(
     statistics = folder / file_name(market, "statistics")
     mbo = folder / file_name(market, "mbo", f"{market.root}.OPT")
     truth = folder / file_name(market, "truth", suffix="parquet")
-    write_definitions(definitions, market, chain)
+    write_definitions(definitions, market, chain, defined)
     write_statistics(statistics, market, chain)
     write_truth(truth, market, chain)
     header = dbn_metadata(market, Schema.MBO, chain.symbols, option_parents(chain))
     with dbn_writer(mbo, header) as write:
-        follow = _follow(options, write, advance, option_chunk_records)
+        follow = _follow(options, write, advance, option_chunk_records, watch)
         path = folder / file_name(market)
         summary = write_day(path, market, advance, chunk_records, follow)
     state = options["state"][0, 0]
@@ -156,10 +160,13 @@ def _follow(
     write: Write,
     advance: Callable[[int], None] | None,
     chunk_records: int,
+    watch: Watch | None,
 ) -> Watch:
     """Return what lets the options trade as far as the future's mid is known."""
 
     def follow(mids: npt.NDArray[Any], known: int) -> None:
+        if watch is not None:
+            watch(mids, known)
         _extend_path(options, mids)
         while written := run(options, chunk_records, known):
             write(options[0]["out"][:written])

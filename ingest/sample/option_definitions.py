@@ -50,25 +50,31 @@ _SENT_ON: Final = time(11, 1)
 Fields = dict[str, Any]
 
 
-def write_definitions(path: Path, market: MarketConfig, chain: Chain) -> None:
-    """Write the day's definitions in order of ts_recv.
+def write_definitions(
+    path: Path, market: MarketConfig, chain: Chain, defined: tuple[str, ...] = ()
+) -> None:
+    """Write the day's definitions in order of ts_recv, of the futures `defined` too.
 
     Most are as of midnight UTC. Some come a second time during the day, with changed price limits;
     the strikes added during the day come when they are listed.
     """
-    rows = sorted(_rows(market, chain), key=lambda row: int(row["ts_recv"]))
+    rows = sorted(_rows(market, chain, defined), key=lambda row: int(row["ts_recv"]))
     records = np.zeros(len(rows), DEFINITION)
     for record, row in zip(records, rows, strict=True):
         for name, value in row.items():
             record[name] = value
-    with dbn_writer(path, definition_header(market, chain, Schema.DEFINITION)) as write:
+    header = definition_header(market, chain, Schema.DEFINITION, defined)
+    with dbn_writer(path, header) as write:
         write(records)
 
 
-def definition_header(market: MarketConfig, chain: Chain, schema: Schema) -> bytes:
+def definition_header(
+    market: MarketConfig, chain: Chain, schema: Schema, defined: tuple[str, ...] = ()
+) -> bytes:
     """Return the header of a file that has all instruments: futures, options and spreads."""
     later = next_contract(market.contract)
     instruments = {
+        **{name: future_id(name) for name in defined},
         market.contract: market.instrument_id,
         later: future_id(later),
         f"{market.contract}-{later}": future_id(f"{market.contract}-{later}"),
@@ -92,10 +98,10 @@ def future_id(symbol: str) -> int:
     return 10_000 + zlib.crc32(symbol.encode()) % 900_000
 
 
-def _rows(market: MarketConfig, chain: Chain) -> Iterator[Fields]:
+def _rows(market: MarketConfig, chain: Chain, defined: tuple[str, ...]) -> Iterator[Fields]:
     later = next_contract(market.contract)
-    yield _future(market, chain, market.contract)
-    yield _future(market, chain, later)
+    for contract in dict.fromkeys((market.contract, later, *defined)):
+        yield _future(market, chain, contract)
     yield from _calendar_spread(market, chain, later)
     for place, option in enumerate((*chain.options, *chain.others)):
         row = _option(market, chain, option)

@@ -56,6 +56,9 @@ def move_fair_value(x: Exchange, c: Crowd, seconds: float) -> None:
     move -= seconds * _HOME_PULL * calm * (m.fair - m.home)
     if m.trend == 0.0:
         move -= seconds * _RANGE_PULL * 0.01 * usual * math.tanh((m.fair - m.anchor) / 12.0)
+    guide = c.guide[m.second]
+    if not math.isnan(guide):
+        move = guide - m.fair
     limit = 12.0 + 6.0 * usual * math.sqrt(seconds)
     move = min(max(move, -limit), limit)
     m.fair = _barred(x, c, m.fair + move)

@@ -100,7 +100,7 @@ class _Run:
 
     def progress(self) -> AbstractContextManager[Advance]:
         """Show how many days are done; of one day its worker shows more."""
-        if self._one_day:
+        if self._one_day or not self._waiting:
             return nullcontext(lambda done, total=None: None)
         days = len(self._waiting)
         return progress(f"building {', '.join(self._request.symbols)}", days, "days")
