@@ -64,6 +64,7 @@ from spymaster_udf.book_windows import (
     RADAR_SIDE_SIZE,
     close_windows,
 )
+from spymaster_udf.huge_pages import zeros_in_huge_pages
 from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
 from spymaster_udf.order_table import (
     ANNOUNCED,
@@ -151,7 +152,7 @@ class BookEngine:
         self._counters = np.zeros(COUNTER_SIZE, np.int64)
         self._orders = new_order_table(1 << 17)
         self._announced = new_order_table(1 << 6, ANNOUNCED)
-        self._levels = np.zeros(1 << 13, LEVEL)
+        self._levels = zeros_in_huge_pages(1 << 13, LEVEL)
         # Ring of "first resting at the end of window b": an order is young for this many ends at most.
         matures = max(1, -(-self.params.rest_ns // WINDOW_NS))
         self._young = np.zeros((self._levels.size, matures), np.int64)

@@ -254,12 +254,15 @@ def replay(
     opened, first_row = begin, state[WALL_ROWS]
     wall_lines = wall_lines_ahead(first_row, params, wall_out)
     last = ts_event.size - 1
+    message_count = np.int64(0)  # of the open window, in this call
 
     for i in range(begin, ts_event.size):
         if i == stop:
             room = _room(orders, announced, levels, changes, state)
             if room <= 0:
                 state[CLOCK] = clock
+                state[MESSAGE_COUNT] += message_count
+                state[RECORDS_APPLIED] += message_count
                 return i, NEED_ROOM
             stop = i + room
 
@@ -292,6 +295,9 @@ def replay(
         record_ns = ts_recv[at] if in_snapshot_record else event_ns
         clock = max(clock, record_ns)
         if clock >= window_end_ns:
+            state[MESSAGE_COUNT] += message_count
+            state[RECORDS_APPLIED] += message_count
+            message_count = np.int64(0)
             if window == NONE_INT:
                 state[WINDOW] = clock // WINDOW_NS
                 state[WINDOW_START_VALID] = state[BOOK_VALID]
@@ -313,8 +319,7 @@ def replay(
                 state[FINISHED] = 1
                 return i, BATCH_DONE
 
-        state[MESSAGE_COUNT] += 1
-        state[RECORDS_APPLIED] += 1
+        message_count += 1
         if in_snapshot_record:
             if state[IN_SNAPSHOT] == 0:
                 _clear_book(orders, levels, young, state, window)
@@ -491,4 +496,6 @@ def replay(
             state[WINDOW_DISTURBED] = 1
 
     state[CLOCK] = clock
+    state[MESSAGE_COUNT] += message_count
+    state[RECORDS_APPLIED] += message_count
     return ts_event.size, BATCH_DONE

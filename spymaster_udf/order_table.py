@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from spymaster_udf.compile import kernel
+from spymaster_udf.huge_pages import zeros_in_huge_pages
 
 ORDER = np.dtype(
     [
@@ -46,7 +47,7 @@ def new_order_table(slots: int, slot_type: np.dtype[Any] = ORDER) -> np.ndarray[
     """
     if slots < 2 or slots & (slots - 1):
         raise ValueError(f"slots must be a power of two, not {slots}")
-    return np.zeros(slots, slot_type)
+    return zeros_in_huge_pages(slots, np.dtype(slot_type))
 
 
 @kernel(inline="always")
