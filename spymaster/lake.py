@@ -80,6 +80,11 @@ class Lake:
             raise UserError(f"the lake {root} is not a directory")
         return cls(root)
 
+    def check_exists(self) -> None:
+        """Raise UserError if there is no such folder; who only reads must not take it for empty."""
+        if not self.root.is_dir():
+            raise UserError(f"there is no lake {self.root}; ingest files or name it: --lake PATH")
+
     @contextlib.contextmanager
     def staging(self, purpose: str = "") -> Iterator[Path]:
         """Give a fresh folder on the lake's file system, removed at the end; see spymaster/staging.py.

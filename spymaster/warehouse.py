@@ -50,8 +50,7 @@ def refresh_warehouse(lake: Lake, always: bool = False) -> Path:
 
     Readers of the old file keep it, whole, until they close it. UserError if there is no lake.
     """
-    if not lake.root.is_dir():
-        raise UserError(f"there is no lake {lake.root}; ingest files or name it: --lake PATH")
+    lake.check_exists()
     path = warehouse_path(lake)
     statements = list(_statements(lake))
     fingerprint = hashlib.sha256("\n".join(statements).encode()).hexdigest()

@@ -129,7 +129,7 @@ def _add_partition(day: CheckedDay, ref: PartitionRef, manifest: dict[str, Any])
 
 def _add_inputs(day: CheckedDay, lake: Lake, symbol: str, manifest: dict[str, Any]) -> None:
     for read in manifest.get("inputs", []):
-        input_ref = day_ref(lake, read["key"], symbol, read["dt"])
+        input_ref = day_ref(lake, read["key"], read.get("symbol", symbol), read["dt"])
         day.connection.execute(
             "insert into partition_inputs values (?, ?, ?, ?, ?)",
             [

@@ -34,6 +34,8 @@ def serve(
     from spymaster.hud.server import HudServer, ServerOptions
 
     options = ServerOptions(host, port, token, names, max_ticks)
-    server = HudServer(Lake.from_option(lake_path), options)
+    lake = Lake.from_option(lake_path)
+    lake.check_exists()
+    server = HudServer(lake, options)
     click.echo(f"{server.url}  (Ctrl-C ends)")
     server.run()

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -317,3 +318,11 @@ def test_ctrl_c_ends_the_command_with_nothing_to_say(awkward_lake: Lake):
 def test_a_port_that_is_taken_is_one_line(awkward_lake: Lake, api: Api):
     with pytest.raises(UserError, match=f"127.0.0.1:{api.port}.*--port 0"):
         HudServer(awkward_lake, ServerOptions(port=api.port))
+
+
+def test_a_lake_that_is_not_there_is_one_line(tmp_path: Path):
+    code = "from spymaster.cli import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--port", "0", "--lake", str(tmp_path / "none")]
+    served = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert served.returncode == 1 and served.stdout == ""
+    assert served.stderr.count("\n") == 1 and "there is no lake" in served.stderr
