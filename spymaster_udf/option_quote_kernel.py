@@ -1,9 +1,13 @@
-"""The option quote kernel: MBO records of many instruments in file order, a row when a quote has changed.
+"""The option quote kernel: MBO records of many instruments, a row when a quote has changed.
 
 The book's rules are those of docs/book.md, each instrument by itself: its own clock, validity and open
 window. Fills need not be told from pulls here, since only what rests makes a quote. A row is written when
 an instrument's next record shows that its open window has ended, so rows come instrument by instrument
 in time, and not in time over all of them.
+
+The instruments' books know nothing of each other, so a batch is replayed instrument by instrument, each
+one's records in file order: thousands of books lie far beyond the processor's first caches, and one that
+was fetched now serves all its records of the batch instead of one.
 """
 
 from __future__ import annotations
@@ -92,6 +96,8 @@ FIRST_ANOMALY_KIND: Final = next(_state)
 QUOTE_STATE_SIZE: Final = next(_state)
 
 RANKS_A_LINE = 8  # of the cache
+DEPTHS_A_LINE = 4
+COLUMNS_AHEAD = 32  # records
 SLOT_AHEAD = 16  # records; far enough to arrive from memory
 BOOK_AHEAD = 8
 
@@ -99,8 +105,10 @@ BOOK_AHEAD = 8
 @kernel(inline="always")
 def _count_anomaly(kind, index, ts_event, order_id, state, counters):
     counters[kind] += 1
-    if state[FIRST_ANOMALY_INDEX] < 0:
-        state[FIRST_ANOMALY_INDEX] = state[RECORDS_SEEN] + index
+    index_in_stream = state[RECORDS_SEEN] + np.int64(index)
+    # A batch's records do not come in the stream's order.
+    if state[FIRST_ANOMALY_INDEX] < 0 or index_in_stream < state[FIRST_ANOMALY_INDEX]:
+        state[FIRST_ANOMALY_INDEX] = index_in_stream
         state[FIRST_ANOMALY_TS_EVENT] = ts_event
         state[FIRST_ANOMALY_ORDER_ID] = np.int64(order_id)
         state[FIRST_ANOMALY_KIND] = kind
@@ -218,18 +226,38 @@ def number_instruments(instruments, instrument_index, instrument_id, numbers):
 
 
 @kernel()
+def group_by_instrument(numbers, begins, places):
+    """Fill `places` with the records' places, instrument by instrument, each one's in file order.
+
+    Records of no instrument (number -1) come first. `begins` is scratch, two longer than the instruments
+    are many.
+    """
+    begins[:] = 0
+    for i in range(numbers.size):
+        begins[numbers[i] + 2] += 1
+    for number in range(1, begins.size):
+        begins[number] += begins[number - 1]
+    for i in range(numbers.size):
+        group = numbers[i] + 1
+        places[begins[group]] = i
+        begins[group] += 1
+
+
+@kernel()
 def replay_quotes(
-    ts_event, ts_recv, order_id, price, size, flags, action, side, numbers,
+    ts_event, ts_recv, order_id, price, size, flags, action, side, numbers, places,
     begin, instruments, epochs, orders, ranks, depths, sides, state,
     first_window, end_window, counters, out,
 ):  # fmt: skip
     """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
 
-    The first eight arrays are as those of book_kernel.replay; `numbers` is from number_instruments; the
-    others are the state and output of option_quotes.py.
+    The first eight arrays are as those of book_kernel.replay; `numbers` is from number_instruments,
+    `places` from group_by_instrument: record i to be applied is that at places[i]. The others are the
+    state and output of option_quotes.py.
     """
     mask = np.uint64(orders.size - 1)
     last = ts_event.size - 1
+    coming = np.int32(-1)
     for i in range(begin, ts_event.size):
         # A record makes at most one order and one row.
         if state[ORDER_SLOTS_USED] >= orders.size // 2:
@@ -237,25 +265,31 @@ def replay_quotes(
         if state[ROWS] == out.shape[0]:
             return i, OUTPUT_FULL
         # What later records need, so that it is in cache when their turn comes.
-        later = order_id[np.uint64(min(i + SLOT_AHEAD, last))]
+        column = np.uint64(places[np.uint64(min(i + COLUMNS_AHEAD, last))])
+        prefetch(order_id, column, 1)
+        prefetch(ts_event, column, 1)
+        prefetch(price, column, 1)
+        prefetch(size, column, 1)
+        later = order_id[np.uint64(places[np.uint64(min(i + SLOT_AHEAD, last))])]
         prefetch(orders, np.uint64(home_slot(later, mask)), 1)
         prefetch(orders, (np.uint64(home_slot(later, mask)) + np.uint64(1)) & mask, 1)
-        coming = np.uint64(min(i + BOOK_AHEAD, last))
-        number = numbers[coming]
-        if number >= 0:
+        number = numbers[np.uint64(places[np.uint64(min(i + BOOK_AHEAD, last))])]
+        if number != coming:
+            coming = number
             prefetch(instruments, np.uint64(number), 1)
-            run = sides[np.uint64(2 * number + np.int64(side[coming] != ASK))]
-            for index in range(0, run.used, RANKS_A_LINE):
-                prefetch(ranks, np.uint64(run.first + index), 1)
-            order = orders[np.uint64(home_slot(order_id[coming], mask))]
-            prefetch(depths, np.uint64(run.first + order.level), 1)
+            for half in range(2):
+                run = sides[np.uint64(2 * number + half)]
+                for index in range(0, run.used, RANKS_A_LINE):
+                    prefetch(ranks, np.uint64(run.first + index), 1)
+                for index in range(0, run.used, DEPTHS_A_LINE):
+                    prefetch(depths, np.uint64(run.first + index), 1)
 
-        at = np.uint64(i)
+        at = np.uint64(places[np.uint64(i)])
         oid = order_id[at]
         event_ns = ts_event[at]
         number = np.int64(numbers[at])
         if number < 0:
-            _count_anomaly(OTHER_INSTRUMENT, i, event_ns, oid, state, counters)
+            _count_anomaly(OTHER_INSTRUMENT, at, event_ns, oid, state, counters)
             continue
         for half in range(2):
             if sides[2 * number + half].count == sides[2 * number + half].room:
@@ -308,16 +342,16 @@ def replay_quotes(
             anomaly = UNKNOWN_ACTION
 
         if anomaly >= 0:
-            _count_anomaly(anomaly, i, event_ns, oid, state, counters)
+            _count_anomaly(anomaly, at, event_ns, oid, state, counters)
 
         elif kind == CANCEL:
             slot = find_option_order(orders, oid, number, epochs[number], mask)
             if slot < 0:
-                _count_anomaly(UNKNOWN_CANCEL, i, event_ns, oid, state, counters)
+                _count_anomaly(UNKNOWN_CANCEL, at, event_ns, oid, state, counters)
             else:
                 old_qty = np.int64(orders[slot].qty)
                 if qty > old_qty:
-                    _count_anomaly(OVER_REDUCTION, i, event_ns, oid, state, counters)
+                    _count_anomaly(OVER_REDUCTION, at, event_ns, oid, state, counters)
                     qty = old_qty
                 of_side = np.int64(2 * number + orders[slot].side)
                 if qty == old_qty:
@@ -334,7 +368,7 @@ def replay_quotes(
             slot = find_option_order(orders, oid, number, epochs[number], mask)
             known = slot >= 0
             if known and kind == ADD:
-                _count_anomaly(DUPLICATE_ADD, i, event_ns, oid, state, counters)
+                _count_anomaly(DUPLICATE_ADD, at, event_ns, oid, state, counters)
             elif not known and kind == MODIFY:
                 counters[UNKNOWN_MODIFY] += 1
             stays = False

@@ -32,6 +32,7 @@ from spymaster_udf.option_quote_kernel import (
     RECORDS_APPLIED,
     RECORDS_SEEN,
     ROWS,
+    group_by_instrument,
     index_instruments,
     number_instruments,
     replay_quotes,
@@ -75,6 +76,7 @@ class OptionQuotes:
             slots *= 2
         self._instrument_index = np.full(slots, -1, np.int32)
         index_instruments(self._instruments, self._instrument_index)
+        self._group_begins = np.zeros(len(ticks) + 2, np.int32)
         self._epochs = np.zeros(len(ticks), np.int32)
         self._orders = new_option_orders(1 << 16)
         self._ranks, self._depths, self._sides = new_option_levels(len(ticks))
@@ -126,11 +128,13 @@ class OptionQuotes:
         )
 
     def _columns(self, batch: MboColumns) -> tuple[np.ndarray[Any, Any], ...]:
-        """Return the batch's columns, the last one as places in the table of instruments."""
+        """Return the batch's columns, the instruments as numbers, and the places to take them from."""
         *columns, ids = batch.as_tuple()
         numbers = np.empty(len(batch), np.int32)
         number_instruments(self._instruments, self._instrument_index, ids, numbers)
-        return (*columns, numbers)
+        places = np.empty(len(batch), np.int32)
+        group_by_instrument(numbers, self._group_begins, places)
+        return (*columns, numbers, places)
 
     def _replay(self, columns: tuple[np.ndarray[Any, Any], ...], done: int) -> tuple[int, int]:
         answer: tuple[int, int] = replay_quotes(

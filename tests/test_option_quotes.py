@@ -135,6 +135,19 @@ def quotes_of(*rows: dict[str, Any], ticks: dict[int, int] | None = None) -> Row
     )[0]
 
 
+def test_the_first_anomaly_is_the_streams_first():
+    """Records are replayed instrument by instrument; the message names what comes first in the file."""
+    records = np.zeros(4, RECORD)
+    for place, instrument_id in enumerate((1, 2, 1, 2)):
+        named = record(place, instrument_id=instrument_id, order_id=place, action=CANCEL)
+        for name, value in (record(0, order_id=9) if place == 0 else named).items():
+            records[place][name] = value
+    _, engine = run_quotes(records, {1: 1, 2: 1}, session_start_ns=0, session_end_ns=10 * SECOND)
+    first = engine.report.first_anomaly
+    assert first is not None
+    assert (first.record_index, first.order_id) == (1, 1)
+
+
 def test_a_clear_of_one_instrument_leaves_the_others():
     """The same order id lives in both books; a clear ends it in one, and it may be added again."""
     rows = quotes_of(
