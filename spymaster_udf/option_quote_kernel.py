@@ -226,34 +226,38 @@ def number_instruments(instruments, instrument_index, instrument_id, numbers):
 
 
 @kernel()
-def group_by_instrument(numbers, begins, places):
-    """Fill `places` with the records' places, instrument by instrument, each one's in file order.
+def group_by_instrument(numbers, ends, places, grouped):
+    """Order a batch by instrument: `places` become the records' places, `grouped` their numbers.
 
-    Records of no instrument (number -1) come first. `begins` is scratch, two longer than the instruments
-    are many.
+    An instrument's records stay in file order; those of no instrument (number -1) come first. `ends` is
+    scratch, longer by one than the instruments are many.
     """
-    begins[:] = 0
+    ends[:] = 0
     for i in range(numbers.size):
-        begins[numbers[i] + 2] += 1
-    for number in range(1, begins.size):
-        begins[number] += begins[number - 1]
+        ends[numbers[i] + 1] += 1
+    begin = 0
+    for group in range(ends.size):
+        count = ends[group]
+        grouped[begin : begin + count] = group - 1
+        ends[group] = begin
+        begin += count
     for i in range(numbers.size):
         group = numbers[i] + 1
-        places[begins[group]] = i
-        begins[group] += 1
+        places[ends[group]] = i
+        ends[group] += 1
 
 
 @kernel()
 def replay_quotes(
-    ts_event, ts_recv, order_id, price, size, flags, action, side, numbers, places,
+    ts_event, ts_recv, order_id, price, size, flags, action, side, places, grouped,
     begin, instruments, epochs, orders, ranks, depths, sides, state,
     first_window, end_window, counters, out,
 ):  # fmt: skip
     """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
 
-    The first eight arrays are as those of book_kernel.replay; `numbers` is from number_instruments,
-    `places` from group_by_instrument: record i to be applied is that at places[i]. The others are the
-    state and output of option_quotes.py.
+    The first eight arrays are as those of book_kernel.replay, `places` and `grouped` are from
+    group_by_instrument: the record to be applied i-th is that at places[i]. The others are the state and
+    output of option_quotes.py.
     """
     mask = np.uint64(orders.size - 1)
     last = ts_event.size - 1
@@ -270,10 +274,13 @@ def replay_quotes(
         prefetch(ts_event, column, 1)
         prefetch(price, column, 1)
         prefetch(size, column, 1)
+        prefetch(flags, column, 1)
+        prefetch(action, column, 1)
+        prefetch(side, column, 1)
         later = order_id[np.uint64(places[np.uint64(min(i + SLOT_AHEAD, last))])]
         prefetch(orders, np.uint64(home_slot(later, mask)), 1)
         prefetch(orders, (np.uint64(home_slot(later, mask)) + np.uint64(1)) & mask, 1)
-        number = numbers[np.uint64(places[np.uint64(min(i + BOOK_AHEAD, last))])]
+        number = grouped[np.uint64(min(i + BOOK_AHEAD, last))]
         if number != coming:
             coming = number
             prefetch(instruments, np.uint64(number), 1)
@@ -287,7 +294,7 @@ def replay_quotes(
         at = np.uint64(places[np.uint64(i)])
         oid = order_id[at]
         event_ns = ts_event[at]
-        number = np.int64(numbers[at])
+        number = np.int64(grouped[np.uint64(i)])
         if number < 0:
             _count_anomaly(OTHER_INSTRUMENT, at, event_ns, oid, state, counters)
             continue

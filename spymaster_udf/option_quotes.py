@@ -76,7 +76,7 @@ class OptionQuotes:
             slots *= 2
         self._instrument_index = np.full(slots, -1, np.int32)
         index_instruments(self._instruments, self._instrument_index)
-        self._group_begins = np.zeros(len(ticks) + 2, np.int32)
+        self._group_ends = np.zeros(len(ticks) + 1, np.int32)
         self._epochs = np.zeros(len(ticks), np.int32)
         self._orders = new_option_orders(1 << 16)
         self._ranks, self._depths, self._sides = new_option_levels(len(ticks))
@@ -132,9 +132,9 @@ class OptionQuotes:
         *columns, ids = batch.as_tuple()
         numbers = np.empty(len(batch), np.int32)
         number_instruments(self._instruments, self._instrument_index, ids, numbers)
-        places = np.empty(len(batch), np.int32)
-        group_by_instrument(numbers, self._group_begins, places)
-        return (*columns, numbers, places)
+        places, grouped = np.empty_like(numbers), np.empty_like(numbers)
+        group_by_instrument(numbers, self._group_ends, places, grouped)
+        return (*columns, places, grouped)
 
     def _replay(self, columns: tuple[np.ndarray[Any, Any], ...], done: int) -> tuple[int, int]:
         answer: tuple[int, int] = replay_quotes(
