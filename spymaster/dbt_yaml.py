@@ -50,6 +50,11 @@ ENGINES = (
         ),
     ),
     Engine(
+        "order_engine",
+        "A second pass over the future's day, order by order.",
+        ("silver.future_mbo.level_orders_1s",),
+    ),
+    Engine(
         "option_quotes",
         "One pass over the records of all options on the contract, instrument by instrument.",
         ("silver.future_option_mbo.option_quote_1s",),

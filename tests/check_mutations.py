@@ -32,6 +32,7 @@ def without(where: str) -> str:
 
 
 BOOK, WALL = "book_snapshot_1s", "wall_surface_1s"
+ORDERS = "level_orders_1s"
 ZONE, RADAR = "radar_zone_flow_1s", "radar_vacuum_1s"
 CALIBRATION, VACUUM = "physics_norm_calibration", "vacuum_surface_1s"
 BANDS, SURFACE = "physics_bands_1s", "physics_surface_1s"
@@ -49,6 +50,10 @@ _DATA = [
     ("contract_wall_surface_1s", WALL, changed("rel_ticks", "201 * sign(rel_ticks)::bigint")),
     ("contract_radar_zone_flow_1s", ZONE, changed("ask_depth_total_end", "1 + ask_depth_total_end")),
     ("contract_radar_vacuum_1s", RADAR, changed("f8_ask_bbo_dist_ticks", "21")),
+    ("contract_level_orders_1s", ORDERS, changed("absorbed_qty", "executed_qty + 1")),
+    ("orders_fit_the_walls", ORDERS, changed("largest_order_qty", "largest_order_qty + 1000")),
+    ("orders_fit_the_walls", ORDERS, changed("executed_qty", "executed_qty + 1000")),
+    ("orders_fit_the_walls", ORDERS, without(HERE)),
     ("windows_are_contiguous", BOOK, without(HERE)),
     ("windows_are_contiguous", BOOK,
      "select * replace (window_start_ts_ns - 3600000000000 as window_start_ts_ns) from {t}"),

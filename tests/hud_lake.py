@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spymaster.contracts import load_contract
-from spymaster.hud.columns import BANDS, BOOK, CHAIN, DAY_TABLES, GEX, PHYSICS, VACUUM, WALL
+from spymaster.hud.columns import BANDS, BOOK, CHAIN, DAY_TABLES, GEX, ORDERS, PHYSICS, VACUUM, WALL
 from spymaster.lake import Lake, manifest_sha256, partition_ref, publish
 
 SYMBOL, DT = "ESH6", "2026-01-06"
@@ -24,7 +24,14 @@ SECOND = 10**9
 FIRST_START_NS = 1_767_697_200 * SECOND
 TICK_INT = 250_000_000
 STRIKES = 25
-INPUTS = {VACUUM: [WALL], PHYSICS: [WALL], BANDS: [BOOK, WALL, VACUUM], GEX: [BOOK], CHAIN: [BOOK]}
+INPUTS = {
+    VACUUM: [WALL],
+    PHYSICS: [WALL],
+    BANDS: [BOOK, WALL, VACUUM],
+    ORDERS: [BOOK],
+    GEX: [BOOK],
+    CHAIN: [BOOK],
+}
 Columns = dict[str, Any]
 
 
@@ -102,7 +109,7 @@ def _chunks(key: str, day: HudDay) -> Iterator[Columns]:
         windows = np.arange(first, min(first + 1_000, day.windows))
         draw = np.random.default_rng([day.seed, DAY_TABLES.index(key), first])
         starts = FIRST_START_NS + windows * SECOND
-        if key in (WALL, VACUUM, PHYSICS):
+        if key in (WALL, ORDERS, VACUUM, PHYSICS):
             yield _levels(key, day, windows, starts, spot)
         elif key == BOOK:
             yield _book(day, windows, starts, spot, draw)
@@ -118,7 +125,7 @@ def _spots(day: HudDay) -> Any:
 
 
 def _levels(key: str, day: HudDay, windows: Any, starts: Any, spot: Any) -> Columns:
-    # The same draw for the three tables: they have the same levels.
+    # The same draw for the four tables: they have the same levels.
     draw = np.random.default_rng([day.seed, int(windows[0])])
     rel = np.arange(-day.reach, day.reach + 1)
     shape = (len(windows), 2, len(rel))
@@ -149,6 +156,11 @@ def _levels(key: str, day: HudDay, windows: Any, starts: Any, spot: Any) -> Colu
             "depth_qty_start": start, "depth_qty_end": end, "add_qty": add,
             "pull_qty_total": pull, "fill_qty": fill, "depth_qty_rest": end // 2,
             "pull_qty_rest": pull // 2, "order_count_end": (end + 2) // 3,
+        }  # fmt: skip
+    elif key == ORDERS:
+        columns |= {
+            "largest_order_qty": (end + 1) // 2, "executed_qty": fill, "absorbed_qty": fill,
+            "refresh_count": fill % 2, "refreshed_qty": fill // 2,
         }  # fmt: skip
     elif key == VACUUM:
         columns["vacuum_score"] = draw.random(count)

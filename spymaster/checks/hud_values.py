@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from spymaster.hud.columns import BANDS, BOOK, CHAIN, GEX, NORM_NAMES, PHYSICS, VACUUM, WALL
+from spymaster.hud.columns import BANDS, BOOK, CHAIN, GEX, NORM_NAMES, ORDERS, PHYSICS, VACUUM, WALL
 from spymaster.hud.day_tables import DayTables
 from spymaster.lake import Lake
 
@@ -24,6 +24,7 @@ _BOOK: Final = (
     "mid_price_int", "best_bid_qty", "best_ask_qty", "best_bid_orders", "best_ask_orders",
     "trade_buy_qty", "trade_sell_qty", "trade_other_qty", "message_count", "book_valid",
 )  # fmt: skip
+_ORDERS: Final = ("largest_order_qty", "absorbed_qty", "refreshed_qty")
 _SCORES: Final = ("above_score", "below_score", "vacuum_total_score")
 _STRIKES: Final = ("gex", "gex_abs", "gex_call_abs", "gex_put_abs", "quote_coverage")
 _CHAIN: Final = (
@@ -35,6 +36,7 @@ TABLES: Final = {
     "book": (BOOK, ", ".join(_BOOK)),
     "validity": (WALL, "distinct window_end_ts_ns, window_valid"),
     "walls": (WALL, f"window_end_ts_ns, side, rel_ticks, {', '.join(_DEPTH + _FLOW)}"),
+    "orders": (ORDERS, f"window_end_ts_ns, side, rel_ticks, {', '.join(_ORDERS)}"),
     "vacuum": (VACUUM, "window_end_ts_ns, side, rel_ticks, vacuum_score::float as value"),
     "physics": (PHYSICS, "window_end_ts_ns, side, rel_ticks, liquidity_velocity::float as value"),
     "bands": (BANDS, f"window_end_ts_ns, {', '.join(NORM_NAMES + _SCORES)}"),
@@ -85,6 +87,8 @@ class ValueComparison:
         _, wanted = TABLES[name]
         path = self._paths[name]
         only = f"and abs(rel_ticks) <= {self._ticks}" if "rel_ticks" in wanted else ""
+        if name == "orders":  # nor does one of zeros: a level that traded and is gone
+            only = f"{only} and {' + '.join(_ORDERS)} > 0"
         if name in ("bands", "chain"):  # a row of NULLs says as little as none
             only = f"and coalesce({', '.join(streamed.column_names[1:])}) is not null"
         lake = (
@@ -137,6 +141,7 @@ def _streamed(rows: pa.Table, ticks: int) -> Iterator[tuple[str, pa.Table]]:
     valid = rows.select(["window_end_ts_ns", "window_valid"])
     yield "validity", valid.filter(rows["window_valid"].is_valid())
     yield "walls", _levels(rows, ticks, (*_DEPTH, *_FLOW))
+    yield "orders", _levels(rows, ticks, _ORDERS)
     for name, column in (("vacuum", "vacuum_score"), ("physics", "liquidity_velocity")):
         yield name, _levels(rows, ticks, (column,)).rename_columns({column: "value"})
     norms = rows["band_norms"].combine_chunks().flatten()

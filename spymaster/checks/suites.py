@@ -49,6 +49,7 @@ SUITES: Final = {
                 "silver.future_mbo.wall_surface_1s",
                 "silver.future_mbo.radar_zone_flow_1s",
                 "silver.future_mbo.radar_vacuum_1s",
+                "silver.future_mbo.level_orders_1s",
             ),
             other_tables=("bronze.future_mbo.mbo",),
         ),

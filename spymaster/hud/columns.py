@@ -13,6 +13,7 @@ import pyarrow as pa
 
 BOOK: Final = "silver.future_mbo.book_snapshot_1s"
 WALL: Final = "silver.future_mbo.wall_surface_1s"
+ORDERS: Final = "silver.future_mbo.level_orders_1s"
 VACUUM: Final = "silver.future_mbo.vacuum_surface_1s"
 PHYSICS: Final = "silver.future_mbo.physics_surface_1s"
 BANDS: Final = "silver.future_mbo.physics_bands_1s"
@@ -20,9 +21,9 @@ GEX: Final = "silver.future_option_mbo.gex_surface_1s"
 CHAIN: Final = "gold.hud.gex_levels_1s"
 
 FUTURE_TABLES: Final = (BOOK, WALL, VACUUM, PHYSICS, BANDS)
-"""What a complete day has; options are not traded on every contract and date."""
+"""What a complete day has: older lakes have no orders, and not every contract and date has options."""
 
-DAY_TABLES: Final = (*FUTURE_TABLES, GEX, CHAIN)
+DAY_TABLES: Final = (*FUTURE_TABLES, ORDERS, GEX, CHAIN)
 GROUPS: Final = ("book", "depth", "flow", "physics", "bands", "gex")
 SIDES: Final = (("bid", "B"), ("ask", "A"))
 KEY: Final = "window_end_ts_ns"
@@ -75,7 +76,9 @@ COLUMNS: Final = (
     *_scalars(BOOK, "book", "", "book_valid", pa.bool_()),
     *_scalars(WALL, "book", "", "window_valid", pa.bool_()),
     *_tick_lists(WALL, "depth", "depth_qty_end depth_qty_rest order_count_end", pa.uint16()),
+    *_tick_lists(ORDERS, "depth", "largest_order_qty", pa.uint16()),
     *_tick_lists(WALL, "flow", "add_qty pull_qty_total pull_qty_rest fill_qty", pa.uint16()),
+    *_tick_lists(ORDERS, "flow", "absorbed_qty refreshed_qty", pa.uint16()),
     *_tick_lists(VACUUM, "physics", "vacuum_score", pa.float32()),
     *_tick_lists(PHYSICS, "physics", "liquidity_velocity", pa.float32()),
     Column("band_norms", "bands", BANDS, "", "norms", pa.float64()),

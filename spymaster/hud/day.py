@@ -7,7 +7,7 @@ array (window, tick), so that any stretch of the day is a slice that needs no co
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from spymaster.hud.columns import (
     GEX,
     KEY,
     NORM_NAMES,
+    ORDERS,
     PHYSICS,
     VACUUM,
     WALL,
@@ -138,7 +139,9 @@ def _pack(lake: Lake, tables: DayTables, max_ticks: int) -> Day:
         for column in columns_of(BOOK, "scalar")
     }
     has_spot = _bools(book["spot_ref_price_int"].is_valid())
-    _add_walls(frame, arrays, has_spot, _bools(book["book_valid"]))
+    known = _add_validity(frame, arrays, _bools(book["book_valid"]))
+    for key in (WALL, ORDERS):
+        _add_quantities_by_tick(frame, key, arrays, has_spot, known)
     for key in (VACUUM, PHYSICS):
         _add_floats_by_tick(frame, key, arrays, has_spot)
     _add_window_table(frame, BANDS, arrays)
@@ -199,14 +202,13 @@ class _TickArrays:
         self.values = {c.name: np.zeros(shape, c.type.to_pandas_dtype()) for c in columns}
         self.has_row = {side: np.zeros(shape, bool) for side in ("B", "A")}
 
-    def fill(self, also: Callable[[Array, pa.RecordBatch], None], more: list[str]) -> None:
-        """Put every row of the table at its place; `also` sees each batch with its window rows."""
+    def fill(self) -> None:
+        """Put every row of the table at its place."""
         sources = list(dict.fromkeys(column.source for column in self.columns))
-        names = ["window_start_ts_ns", "side", "rel_ticks", *sources, *more]
+        names = ["window_start_ts_ns", "side", "rel_ticks", *sources]
         reach, width = self.frame.reach, self.frame.width
         for batch in self.frame.batches(self.key, names):
             rows = self.frame.rows_of(batch["window_start_ts_ns"].to_numpy())
-            also(rows, batch)
             ticks = batch["rel_ticks"].to_numpy()
             within = np.abs(ticks) <= reach
             asks = _bools(pc.equal(batch["side"], "A"))
@@ -245,24 +247,33 @@ def _null_ticks(frame: _Frame, column: Column) -> pa.Array:
     return pa.nulls(frame.count, pa.list_(column.type, frame.width))
 
 
-def _add_walls(
-    frame: _Frame, arrays: dict[str, pa.Array], has_spot: Array, book_valid: Array
+def _add_validity(
+    frame: _Frame, arrays: dict[str, pa.Array], book_valid: Array
+) -> dict[str, Array]:
+    """Add window_valid; return by group the windows in which a level without a row is known empty."""
+    is_valid, is_told = np.zeros(frame.count, bool), np.zeros(frame.count, bool)
+    if WALL in frame.tables.manifests:
+        for batch in frame.batches(WALL, ["window_start_ts_ns", "window_valid"]):
+            rows = frame.rows_of(batch["window_start_ts_ns"].to_numpy())
+            is_valid[rows] = _bools(batch["window_valid"])
+            is_told[rows] = True
+    arrays["window_valid"] = pa.array(is_valid, mask=~is_told)
+    return {"depth": book_valid, "flow": is_valid & is_told}
+
+
+def _add_quantities_by_tick(
+    frame: _Frame,
+    key: str,
+    arrays: dict[str, pa.Array],
+    has_spot: Array,
+    known: dict[str, Array],
 ) -> None:
-    columns = columns_of(WALL, "ticks")
-    if WALL not in frame.tables.manifests:
-        arrays["window_valid"] = pa.nulls(frame.count, pa.bool_())
+    columns = columns_of(key, "ticks")
+    if key not in frame.tables.manifests:
         arrays.update((column.name, _null_ticks(frame, column)) for column in columns)
         return
-    ticks = _TickArrays(frame, WALL, columns)
-    is_valid, is_told = np.zeros(frame.count, bool), np.zeros(frame.count, bool)
-
-    def note_validity(rows: Array, batch: pa.RecordBatch) -> None:
-        is_valid[rows] = _bools(batch["window_valid"])
-        is_told[rows] = True
-
-    ticks.fill(note_validity, ["window_valid"])
-    arrays["window_valid"] = pa.array(is_valid, mask=~is_told)
-    known = {"depth": book_valid, "flow": is_valid & is_told}
+    ticks = _TickArrays(frame, key, columns)
+    ticks.fill()
     unknown = {
         (group, side): None if whole.all() else ~(has_row | whole[:, None])
         for group, whole in known.items()
@@ -280,7 +291,7 @@ def _add_floats_by_tick(
         arrays.update((column.name, _null_ticks(frame, column)) for column in columns)
         return
     ticks = _TickArrays(frame, key, columns)
-    ticks.fill(lambda rows, batch: None, [])
+    ticks.fill()
     for column in columns:
         unknown = ~ticks.has_row[column.side]
         arrays[column.name] = ticks.lists(column, has_spot, unknown)

@@ -11,7 +11,7 @@ export const RING = 2048;
 export const SIDES = ['bid', 'ask'] as const;
 export const BID = 0;
 export const ASK = 1;
-const QUANTITIES = ['depth_qty_end', 'depth_qty_rest', 'order_count_end', 'add_qty', 'pull_qty_total', 'fill_qty'] as const;
+const QUANTITIES = ['depth_qty_end', 'depth_qty_rest', 'order_count_end', 'largest_order_qty', 'add_qty', 'pull_qty_total', 'fill_qty', 'absorbed_qty', 'refreshed_qty'] as const;
 const RATES = ['vacuum_score', 'liquidity_velocity'] as const;
 const SCALARS = [
   'best_bid_qty', 'best_ask_qty', 'best_bid_orders', 'best_ask_orders', 'trade_buy_qty', 'trade_sell_qty',
@@ -182,13 +182,16 @@ export class Columns {
     return [...list].map((price, i) => ({tick: Number(price) / this.tickInt, gex: sizes[i] ?? NaN}));
   }
 
+  /** The stretch of ticks in which something traded; a hidden reserve's contracts are not in fill_qty. */
   private findFills(slot: number): void {
-    const [bids, asks] = this.quantities.fill_qty;
+    const {fill_qty, refreshed_qty} = this.quantities;
+    const lists = [...fill_qty, ...refreshed_qty];
     const start = slot * this.items;
+    const isQuiet = (item: number) => lists.every((list) => list[start + item] <= 0);
     let first = 0;
     let last = this.items - 1;
-    while (first <= last && bids[start + first] <= 0 && asks[start + first] <= 0) first++;
-    while (last >= first && bids[start + last] <= 0 && asks[start + last] <= 0) last--;
+    while (first <= last && isQuiet(first)) first++;
+    while (last >= first && isQuiet(last)) last--;
     this.firstFill[slot] = first;
     this.lastFill[slot] = last;
   }

@@ -116,7 +116,7 @@ export function drawOptions(surface: Surface, columns: Columns, geometry: Geomet
   }
 }
 
-/** Absorption is a bar under (bid) or over (ask) the level, a refill a diamond; size is not volume: dots show that. */
+/** Absorption is a bar under (bid) or over (ask) the level, an iceberg a diamond beyond it; size is not volume: dots show that. */
 export function drawEvents(surface: Surface, geometry: Geometry, events: MarketEvent[]): void {
   const {context, ratio} = surface;
   context.lineWidth = 1.5 * ratio;
@@ -134,10 +134,11 @@ export function drawEvents(surface: Surface, geometry: Geometry, events: MarketE
       context.lineTo(x, y + away * 0.4);
     } else {
       const r = 4 * ratio;
-      context.moveTo(x, y + away - r);
-      context.lineTo(x + r, y + away);
-      context.lineTo(x, y + away + r);
-      context.lineTo(x - r, y + away);
+      const out = away * 1.8;
+      context.moveTo(x, y + out - r);
+      context.lineTo(x + r, y + out);
+      context.lineTo(x, y + out + r);
+      context.lineTo(x - r, y + out);
       context.closePath();
     }
     context.stroke();

@@ -21,6 +21,7 @@ from spymaster.hud.columns import (
     COLUMNS,
     GEX,
     NORM_NAMES,
+    ORDERS,
     PHYSICS,
     VACUUM,
     WALL,
@@ -53,7 +54,7 @@ def levels(lake: Lake, key: str) -> dict[tuple[int, str, int], dict[str, Any]]:
 
 def test_every_level_stands_at_its_place(awkward_lake: Lake, rows: Rows):
     """Slow and plain: each item of each list against the lake's rows, with the rule of nulls."""
-    tables = {key: levels(awkward_lake, key) for key in (WALL, VACUUM, PHYSICS)}
+    tables = {key: levels(awkward_lake, key) for key in (WALL, ORDERS, VACUUM, PHYSICS)}
     lists = [column for column in COLUMNS if column.shape == "ticks"]
     looked_at = {"row": 0, "zero": 0, "null": 0}
     for row in rows[:60]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ from hud_lake import (
     write_hud_day,
 )
 from page_browser import STATUS, chromium, needs_chromium, opened, settled, until
+from pyarrow import ipc
 
-from spymaster.hud.columns import VACUUM, WALL
+from spymaster.hud.columns import ORDERS, VACUUM, WALL
 from spymaster.hud.server import HudServer, ServerOptions
 from spymaster.lake import Lake, partition_ref
 
@@ -157,9 +160,29 @@ def test_the_cell_under_the_cursor_is_the_lakes(page: Any, server: HudServer, aw
     assert "06:02:31 NY" in title, "the window's end"
     for name, column in names.items():
         assert cells[f"{name} ask"] == f"{wall[column]:,}", name
+    orders = next(row for row in levels(awkward_lake, ORDERS, index, index)
+                  if row["side"] == "A" and row["price_int"] == wall["price_int"])  # fmt: skip
+    assert cells["largest ask"] == f"{orders['largest_order_qty']:,}"
+    assert cells["hidden ask"] == f"{orders['refreshed_qty']:,}"
     vacuum = next(row for row in levels(awkward_lake, VACUUM, index, index)
                   if row["side"] == "A" and row["price_int"] == wall["price_int"])  # fmt: skip
     assert abs(float(cells["vacuum ask"]) - vacuum["vacuum_score"]) <= 0.00501
+
+
+def test_a_lake_from_before_the_orders_is_served(page: Any, tmp_path: Path):
+    """Without level_orders_1s the largest order is a dash, and the rest is there."""
+    lake = hud_lake(tmp_path, HudDay(windows=60, without=[ORDERS]))
+    with HudServer(lake, ServerOptions(port=0)).in_thread() as older:
+        opened(page, f"{older.url}?playing=false&t={instant(30)}&time=8&tick=20")
+        page.keyboard.press("Shift+ArrowLeft")
+        until(page, "!!document.querySelector('#cell dd[data-cell=\"largest ask\"]')")
+        cells = page.evaluate(
+            "[...document.querySelectorAll('#cell dd')].map(c => [c.dataset.cell, c.textContent])"
+        )
+        dash = "\N{EN DASH}"
+        assert {text for name, text in cells if name.startswith(("largest", "hidden"))} == {dash}
+        assert {text for name, text in cells if name.startswith("depth")} != {dash}
+        assert page.errors == []
 
 
 def test_the_keyboard_does_everything(page: Any, server: HudServer):
@@ -258,6 +281,46 @@ def test_it_comes_back_after_the_service(page: Any, awkward_lake: Lake):
             f"Array.from({{length: 20}}, (_, i) => hud.app.columns.slot({stopped} - 10 + i)).indexOf(-1)"
         )
         assert missing == -1 or missing > 10
+
+
+def test_a_gap_is_filled(page: Any, server: HudServer):
+    """Windows that the service left out, and said so, are fetched: no hole stays."""
+    dropped: list[bytes] = []
+
+    def stand_between(socket: Any) -> None:
+        service = socket.connect_to_server()
+
+        def to_page(message: str | bytes) -> None:
+            if isinstance(message, str) or len(dropped) == 5:
+                socket.send(message)
+                return
+            dropped.append(message)
+            if len(dropped) == 5:
+                ends = [
+                    ipc.open_stream(one).read_all()["window_end_ts_ns"].to_pylist()
+                    for one in dropped
+                ]
+                gap = {"windows": sum(map(len, ends)), "first_window_end_ts_ns": str(ends[0][0]),
+                       "last_window_end_ts_ns": str(ends[-1][-1])}  # fmt: skip
+                socket.send(json.dumps({"type": "gap", **gap}))
+
+        service.on_message(to_page)
+
+    page.route_web_socket(re.compile("/v1/hud/stream"), stand_between)
+    view = "time=3&on=depth,spot,best,dots,gex,events"
+    opened(page, f"{server.url}?t={instant(100)}&speed=10&{view}")
+    until(page, "hud.position.head >= 112")
+    page.keyboard.press(" ")
+    until(page, f"{STATUS} === 'paused'")
+    settled(page)
+    stopped = head(page)
+    assert len(dropped) == 5
+    slots = f"Array.from({{length: {stopped - 90}}}, (_, i) => hud.app.columns.slot(91 + i))"
+    assert -1 not in page.evaluate(slots)
+    filled = page.evaluate(PIXELS)
+    page.goto("about:blank")
+    opened(page, f"{server.url}?t={instant(stopped)}&playing=false&{view}")
+    assert page.evaluate(PIXELS) == filled
 
 
 def test_a_day_replaced_in_between_is_opened_anew(page: Any, tmp_path: Path):

@@ -141,25 +141,28 @@ def test_the_centre_follows_spot_only_beyond_the_middle_half(page: Any):
 
 
 BID, ASK = 0, 1
-FILLED = [["fill_qty", BID, 999, 120], ["add_qty", BID, 999, 125], ["depth_qty_end", BID, 999, 15]]
-"""120 sold into a bid of 10, which stands with 15 at the end."""
+STANDS = [["fill_qty", BID, 999, 100], ["add_qty", BID, 999, 105], ["depth_qty_end", BID, 999, 15]]
+FILLED = [*STANDS, ["absorbed_qty", BID, 999, 120]]
+"""120 sold into a bid of 10, 20 of them into hidden reserves; it stands with 15 at the end."""
 
 
 @pytest.mark.parametrize(
     ("levels", "kinds"),
     [
         (FILLED, ["absorption"]),
-        ([*FILLED[:1], ["add_qty", BID, 999, 110], ["depth_qty_end", BID, 999, 0]], []),
-        ([["fill_qty", BID, 999, 40], ["add_qty", BID, 999, 45], ["depth_qty_end", BID, 999, 15]], []),
-        ([["fill_qty", BID, 999, 120], ["depth_qty_end", BID, 999, 200]], []),
-        ([*FILLED[:2], ["depth_qty_end", BID, 999, -1]], []),
-        ([["fill_qty", ASK, 1000, 120], ["add_qty", ASK, 1000, 125], ["depth_qty_end", ASK, 1000, 15]],
-         ["absorption"]),
+        ([*FILLED, ["depth_qty_end", BID, 999, 0]], []),
+        ([*STANDS, ["absorbed_qty", BID, 999, 45]], []),
+        ([*FILLED, ["depth_qty_end", BID, 999, 200]], []),
+        ([*FILLED, ["add_qty", BID, 999, -1]], []),
+        ([*STANDS, ["absorbed_qty", BID, 999, -1]], []),
+        ([["fill_qty", ASK, 1000, 120], ["add_qty", ASK, 1000, 125], ["depth_qty_end", ASK, 1000, 15],
+          ["absorbed_qty", ASK, 1000, 120]], ["absorption"]),
     ],
-    ids=["stands", "gave way", "too small", "less than its depth", "unknown", "ask"],
+    ids=["stands", "gone at the end", "too small since it gave way", "less than its depth", "unknown",
+         "no orders in the lake", "ask"],
 )  # fmt: skip
 def test_absorption(page: Any, levels: list[Any], kinds: list[str]):
-    """At least 50 and twice the depth of the start were filled, and the level stands."""
+    """At least 50 and twice the depth of the start were absorbed, and the level stands."""
     found = run(
         page, "const c = make(); put(c, 5, {levels: argument}); return eventsAt(c, 5)", levels
     )
@@ -173,16 +176,14 @@ def test_absorption_needs_a_price_that_did_not_pass(page: Any):
     assert run(page, body, FILLED) == []
 
 
-@pytest.mark.parametrize(("times", "kinds"), [(2, []), (3, ["refill"]), (5, ["refill"])])
-def test_refills(page: Any, times: int, kinds: list[str]):
-    """Three windows of ten in which what was filled came back: a level that reloads."""
-    found = run(page, """
-        const c = make();
-        const levels = [['fill_qty', 0, 999, 60], ['add_qty', 0, 999, 60], ['depth_qty_end', 0, 999, 80]];
-        for (let i = 0; i < 10; i++) put(c, i, i >= 10 - argument ? {levels} : {});
-        return eventsAt(c, 9)
-    """, times)  # fmt: skip
+@pytest.mark.parametrize(("quantity", "kinds"), [(-1, []), (4, []), (5, ["iceberg"])])
+def test_icebergs(page: Any, quantity: int, kinds: list[str]):
+    """Five contracts out of hidden reserves within the second, whether or not the level shows fills."""
+    body = """const c = make(), slot = put(c, 5, {levels: [['refreshed_qty', 1, 1001, argument]]});
+        c.findFills(slot); return eventsAt(c, 5)"""
+    found = run(page, body, quantity)
     assert [event["kind"] for event in found] == kinds
+    assert [event["quantity"] for event in found] == [quantity] * len(kinds)
 
 
 def test_an_invalid_book_has_no_events(page: Any):

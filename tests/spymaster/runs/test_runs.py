@@ -35,7 +35,7 @@ VARS = [part for name, value in SESSION.items() for part in ("--var", f"{name}={
 SYMBOLS = ["ESH6", "ESM6"]
 FRIDAY, MONDAY = date(2026, 1, 2), date(2026, 1, 5)
 SYMBOL, DT = "ESH6", "2026-01-05"
-TABLES = 9
+TABLES = 10
 WALL = "silver.future_mbo.wall_surface_1s"
 MBO = "bronze.future_mbo.mbo"
 
