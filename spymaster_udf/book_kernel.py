@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster_udf import mbo
+from spymaster_udf.announced_fills import announce, take_announced
 from spymaster_udf.book_state import (
     ANNOUNCED_COUNT,
     ASSUME_VALID,
@@ -166,37 +167,6 @@ def _reduce(levels, young, position, qty, fill, ts_enter, aged, young_after, res
         young[position, _maturity(ts_enter, rest_ns, young.shape[1])] -= qty
 
 
-@kernel(inline="always")
-def _take_announced(announced, state, order_id, qty):
-    """Use up announced fill quantity of an order; return how much of `qty` was fill."""
-    if state[ANNOUNCED_COUNT] == 0:
-        return np.int64(0)
-    mask = announced.size - 1
-    slot = find_order(announced, order_id, mask)
-    if slot < 0:
-        return np.int64(0)
-    fill = min(qty, announced[slot].qty)
-    if fill == announced[slot].qty:
-        remove_order(announced, slot, mask)
-        state[ANNOUNCED_COUNT] -= 1
-    else:
-        announced[slot].qty -= fill
-    return fill
-
-
-@kernel(inline="always")
-def _announce(announced, state, order_id, qty):
-    if qty == 0:
-        return
-    slot = find_order(announced, order_id, announced.size - 1)
-    if slot >= 0:
-        announced[slot].qty += qty
-    else:
-        announced[-1 - slot].order_id = order_id
-        announced[-1 - slot].qty = qty
-        state[ANNOUNCED_COUNT] += 1
-
-
 @kernel()
 def _clear_book(orders, levels, young, state, window):
     if state[ORDER_COUNT] > 0:
@@ -243,6 +213,7 @@ def replay(
     rest_ns = params[REST_NS]
     instrument = state[INSTRUMENT]
     order_mask = np.uint64(orders.size - 1)
+    order_qtys = orders["qty"]  # a slot's last field: it may lie in the next line of the cache
     session_end_ns = params[END_WINDOW] * WINDOW_NS
     window = state[WINDOW]
     window_end_ns = NONE_INT if window == NONE_INT else (window + 1) * WINDOW_NS
@@ -281,7 +252,7 @@ def replay(
             prefetch(instrument_id, far, 1)
         home = home_slot(order_id[np.uint64(min(i + LOOK_AHEAD, last))], order_mask)
         prefetch(orders, home, 1)
-        prefetch(orders, (home + np.uint64(1)) & order_mask, 1)
+        prefetch(order_qtys, (home + np.uint64(1)) & order_mask, 1)
 
         at = np.uint64(i)  # an index that may be negative costs a comparison at every use
         oid = order_id[at]
@@ -368,7 +339,7 @@ def replay(
                 position = np.uint64(orders[slot].level)
                 _touch_known(levels, young, position, window)
                 ts_enter = orders[slot].ts_enter
-                fill = _take_announced(announced, state, oid, qty)
+                fill = take_announced(announced, state, oid, qty)
                 _reduce(
                     levels, young, position, qty, fill, ts_enter, clock - ts_enter >= rest_ns,
                     young_after, rest_ns, is_flow,
@@ -397,7 +368,7 @@ def replay(
                 ts_enter = orders[slot].ts_enter
                 old_qty = np.int64(orders[slot].qty)
                 if qty < old_qty:
-                    fill = _take_announced(announced, state, oid, old_qty - qty)
+                    fill = take_announced(announced, state, oid, old_qty - qty)
                     _reduce(
                         levels, young, position, old_qty - qty, fill, ts_enter,
                         clock - ts_enter >= rest_ns, young_after, rest_ns, is_flow,
@@ -422,7 +393,7 @@ def replay(
                     aged = clock - ts_enter >= rest_ns
                     fill = np.int64(0)
                     if kind == MODIFY:
-                        fill = _take_announced(announced, state, oid, old_qty)
+                        fill = take_announced(announced, state, oid, old_qty)
                     _touch_known(levels, young, position, window)
                     _reduce(
                         levels, young, position, old_qty, fill, ts_enter, aged, young_after,
@@ -473,7 +444,7 @@ def replay(
             if find_order(orders, oid, order_mask) < 0:
                 counters[UNKNOWN_FILL] += 1
             if flag & F_LAST == 0:
-                _announce(announced, state, oid, qty)
+                announce(announced, state, oid, qty)
 
         elif kind == CLEAR:
             _clear_book(orders, levels, young, state, window)
@@ -486,7 +457,7 @@ def replay(
                 announced["qty"][:] = 0
                 state[ANNOUNCED_COUNT] = 0
             if kind == FILL and anomaly < 0:
-                _announce(announced, state, oid, qty)
+                announce(announced, state, oid, qty)
             if state[IN_SNAPSHOT] != 0 or state[CLEAR_PENDING] != 0:
                 state[IN_SNAPSHOT] = 0
                 state[CLEAR_PENDING] = 0
