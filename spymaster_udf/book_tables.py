@@ -47,6 +47,7 @@ from spymaster_udf.book_windows import (
     WALL_MARK_COUNT,
     ZONE_TICKS,
 )
+from spymaster_udf.column_buffer import ColumnBuffer
 
 BOOK_SNAPSHOT: Final = "book_snapshot_1s"
 WALL_SURFACE: Final = "wall_surface_1s"
@@ -124,35 +125,20 @@ def book_snapshot_batch(rows: IntArray, tick_int: int) -> pa.RecordBatch:
     )
 
 
-class WallBuffer:
-    """Room for `capacity` wall rows, written by the kernel, handed over to Arrow without a copy."""
+class WallBuffer(ColumnBuffer):
+    """Room for `capacity` wall rows."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        # Arrow's allocator keeps pages between buffers; fresh ones from numpy would fault each time.
-        self._memory = pa.allocate_buffer((WALL_COLUMN_COUNT * 8 + WALL_MARK_COUNT) * capacity)
-        self.columns: IntArray = np.frombuffer(
-            self._memory, np.int64, WALL_COLUMN_COUNT * capacity
-        ).reshape(WALL_COLUMN_COUNT, capacity)
-        self.marks = np.frombuffer(
-            self._memory, np.int8, offset=WALL_COLUMN_COUNT * capacity * 8
-        ).reshape(WALL_MARK_COUNT, capacity)
+        super().__init__(WALL_COLUMN_COUNT, WALL_MARK_COUNT, capacity)
 
     def batch(self, rows: int) -> pa.RecordBatch:
         """Return the first `rows` rows as wall_surface_1s; the buffer must not be written again."""
-        arrays = {
-            name: pa.Array.from_buffers(
-                pa.int64(), rows, [None, self._memory], offset=column * self.capacity
-            )
-            for name, column in _BIGINT_WALL.items()
-        }
-        sides = pa.Array.from_buffers(pa.int8(), rows, [None, pa.py_buffer(self.marks[MARK_SIDE])])
+        arrays = {name: self.bigint(column, rows) for name, column in _BIGINT_WALL.items()}
         # Not checked: the kernel writes no other sides.
-        arrays["side"] = pa.DictionaryArray.from_arrays(sides, _SIDE_NAMES, safe=False)
-        valid = np.packbits(self.marks[MARK_VALID, :rows].view(np.uint8), bitorder="little")
-        arrays["window_valid"] = pa.Array.from_buffers(
-            pa.bool_(), rows, [None, pa.py_buffer(valid)]
+        arrays["side"] = pa.DictionaryArray.from_arrays(
+            self.tinyint(MARK_SIDE, rows), _SIDE_NAMES, safe=False
         )
+        arrays["window_valid"] = self.boolean(MARK_VALID, rows)
         return pa.RecordBatch.from_arrays([arrays[n] for n in _WALL_NAMES], list(_WALL_NAMES))
 
 

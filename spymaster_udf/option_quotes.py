@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from spymaster_udf.anomalies import BadParamsError, BookReport, check_anomaly_limit, report_of
 from spymaster_udf.book_state import COUNTER_SIZE, NONE_INT, WINDOW_NS, Pause
+from spymaster_udf.column_buffer import ColumnBuffer
 from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
 from spymaster_udf.option_levels import new_option_levels, with_more_room
 from spymaster_udf.option_orders import new_option_orders, rebuild_option_orders
@@ -26,20 +27,32 @@ from spymaster_udf.option_quote_kernel import (
     FULL_SIDE,
     INSTRUMENT,
     LAST_WINDOW,
+    MARK_ASK,
+    MARK_BID,
+    MARK_VALID,
     ORDER_SLOTS_USED,
-    QUOTE_COLUMNS,
+    PACKED,
+    Q_ASK_PRICE,
+    Q_ASK_QTY,
+    Q_BID_PRICE,
+    Q_BID_QTY,
+    Q_INSTRUMENT,
+    Q_WINDOW_END,
+    QUOTE_COLUMN_COUNT,
+    QUOTE_MARK_COUNT,
     QUOTE_STATE_SIZE,
     RECORDS_APPLIED,
     RECORDS_SEEN,
     ROWS,
-    group_by_instrument,
     index_instruments,
     number_instruments,
+    pack_by_instrument,
     replay_quotes,
     tell_last_quotes,
 )
 
-_ROWS_A_FLUSH: Final = 65_536
+_ROWS_A_FLUSH: Final = 32_768 + 72  # as in book_engine.py
+_ORDERS_AN_OPTION: Final = 64  # about as many as rest in one; the table grows when it must
 
 
 class OptionQuotes:
@@ -71,23 +84,22 @@ class OptionQuotes:
         self._state[FULL_SIDE] = -1
         self._counters = np.zeros(COUNTER_SIZE, np.int64)
         self._instruments = _instrument_table(ticks)
-        slots = 2
-        while slots < 2 * (len(ticks) + 1):
-            slots *= 2
-        self._instrument_index = np.full(slots, -1, np.int32)
+        self._instrument_index = np.full(_power_of_two(2 * (len(ticks) + 1)), -1, np.int32)
         index_instruments(self._instruments, self._instrument_index)
+        self._packed = np.empty(0, PACKED)
+        self._scratch = np.empty((3, 0), np.int32)
         self._group_ends = np.zeros(len(ticks) + 1, np.int32)
         self._epochs = np.zeros(len(ticks), np.int32)
-        self._orders = new_option_orders(1 << 16)
+        self._orders = new_option_orders(_power_of_two(2 * _ORDERS_AN_OPTION * (len(ticks) + 1)))
         self._ranks, self._depths, self._sides = new_option_levels(len(ticks))
         self._pool_used = len(self._ranks)
-        self._out = np.empty((_ROWS_A_FLUSH, len(QUOTE_COLUMNS)), np.int64)
+        self._out = QuoteBuffer(_ROWS_A_FLUSH)
 
     def feed(self, batch: MboColumns) -> Iterator[pa.RecordBatch]:
         """Apply a batch; yield rows whenever the output is full."""
-        columns, done = self._columns(batch), 0
+        packed, done = self._pack(batch), 0
         while done < len(batch):
-            done, pause = self._replay(columns, done)
+            done, pause = self._replay(packed, done)
             if pause == Pause.OUTPUT_FULL:
                 yield self._flush()
             elif pause == Pause.NEED_ROOM:
@@ -96,7 +108,7 @@ class OptionQuotes:
 
     def compile(self) -> None:
         """Compile the kernel now instead of at the first batch."""
-        self._replay(self._columns(NO_RECORDS), 0)
+        self._replay(self._pack(NO_RECORDS), 0)
         rebuild_option_orders(new_option_orders(2), self._orders, self._epochs)
 
     def finish(self) -> Iterator[pa.RecordBatch]:
@@ -108,7 +120,7 @@ class OptionQuotes:
         while number < self._instruments.size:
             number = tell_last_quotes(
                 self._instruments, number, self._ranks, self._depths, self._sides, self._state,
-                *self._windows, self._out,
+                *self._windows, self._out.columns, self._out.marks,
             )  # fmt: skip
             if self._state[ROWS]:
                 yield self._flush()
@@ -127,26 +139,32 @@ class OptionQuotes:
             int(state[FIRST_ANOMALY_ORDER_ID]),
         )
 
-    def _columns(self, batch: MboColumns) -> tuple[np.ndarray[Any, Any], ...]:
-        """Return the batch's columns, the instruments as numbers, and the places to take them from."""
+    def _pack(self, batch: MboColumns) -> tuple[np.ndarray[Any, Any], ...]:
+        """Return the batch packed for the kernel: its first four arrays, good until the next batch."""
         *columns, ids = batch.as_tuple()
-        numbers = np.empty(len(batch), np.int32)
+        if len(batch) > len(self._packed):
+            # Kept, since fresh memory costs more than to fill it.
+            self._packed = np.empty(len(batch), PACKED)
+            self._scratch = np.empty((3, len(batch)), np.int32)
+        packed = self._packed[: len(batch)]
+        numbers, grouped, places = self._scratch[:, : len(batch)]
         number_instruments(self._instruments, self._instrument_index, ids, numbers)
-        places, grouped = np.empty_like(numbers), np.empty_like(numbers)
-        group_by_instrument(numbers, self._group_ends, places, grouped)
-        return (*columns, places, grouped)
+        pack_by_instrument(*columns, numbers, self._group_ends, packed, grouped, places)
+        return packed, grouped, places, columns[0]
 
-    def _replay(self, columns: tuple[np.ndarray[Any, Any], ...], done: int) -> tuple[int, int]:
+    def _replay(self, packed: tuple[np.ndarray[Any, Any], ...], done: int) -> tuple[int, int]:
         answer: tuple[int, int] = replay_quotes(
-            *columns, done, self._instruments, self._epochs, self._orders, self._ranks,
-            self._depths, self._sides, self._state, *self._windows, self._counters, self._out,
+            *packed, done, self._instruments, self._epochs, self._orders, self._ranks,
+            self._depths, self._sides, self._state, *self._windows, self._counters,
+            self._out.columns, self._out.marks,
         )  # fmt: skip
         return answer
 
     def _flush(self) -> pa.RecordBatch:
-        rows = int(self._state[ROWS])
+        full, rows = self._out, int(self._state[ROWS])
+        self._out = QuoteBuffer(full.capacity)
         self._state[ROWS] = 0
-        return quote_batch(self._out[:rows])
+        return full.batch(rows)
 
     def _make_room(self) -> None:
         if self._state[FULL_SIDE] >= 0:
@@ -166,25 +184,29 @@ class OptionQuotes:
             self._state[ORDER_SLOTS_USED] = live
 
 
-def quote_batch(rows: np.ndarray[Any, np.dtype[np.int64]]) -> pa.RecordBatch:
-    """Return option_quote_1s rows from the kernel's (rows, QUOTE_COLUMNS) array."""
-    column = {name: np.ascontiguousarray(rows[:, i]) for i, name in enumerate(QUOTE_COLUMNS)}
+def _power_of_two(at_least: int) -> int:
+    return 1 << (at_least - 1).bit_length()
 
-    def price(name: str) -> pa.Array:
-        none = column[name] == NONE_INT
-        return pa.array(np.where(none, 0, column[name]), mask=none)
 
-    return pa.RecordBatch.from_pydict(
-        {
-            "window_end_ts_ns": pa.array((column["window"] + 1) * WINDOW_NS),
-            "instrument_id": pa.array(column["instrument_id"]),
-            "best_bid_price_int": price("best_bid_price"),
-            "best_bid_qty": pa.array(column["best_bid_qty"]),
-            "best_ask_price_int": price("best_ask_price"),
-            "best_ask_qty": pa.array(column["best_ask_qty"]),
-            "book_valid": pa.array(column["book_valid"] != 0),
-        }
-    )
+class QuoteBuffer(ColumnBuffer):
+    """Room for `capacity` quotes."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(QUOTE_COLUMN_COUNT, QUOTE_MARK_COUNT, capacity)
+
+    def batch(self, rows: int) -> pa.RecordBatch:
+        """Return the first `rows` rows as option_quote_1s; the buffer must not be written again."""
+        return pa.RecordBatch.from_pydict(
+            {
+                "window_end_ts_ns": self.bigint(Q_WINDOW_END, rows),
+                "instrument_id": self.bigint(Q_INSTRUMENT, rows),
+                "best_bid_price_int": self.bigint(Q_BID_PRICE, rows, known=MARK_BID),
+                "best_bid_qty": self.bigint(Q_BID_QTY, rows),
+                "best_ask_price_int": self.bigint(Q_ASK_PRICE, rows, known=MARK_ASK),
+                "best_ask_qty": self.bigint(Q_ASK_QTY, rows),
+                "book_valid": self.boolean(MARK_VALID, rows),
+            }
+        )
 
 
 def _instrument_table(ticks: Mapping[int, int]) -> np.ndarray[Any, Any]:

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 
 from spymaster_udf.mbo_columns import MboColumns
-from spymaster_udf.option_quote_kernel import QUOTE_COLUMNS
-from spymaster_udf.option_quotes import OptionQuotes, quote_batch
+from spymaster_udf.option_quotes import OptionQuotes, QuoteBuffer
 
 OPTION_QUOTE: Final = "option_quote_1s"
 
@@ -29,8 +27,7 @@ class QuoteTables:
         self._reader = reader
         self._ticks = ticks
         self._parameters = parameters
-        empty = np.empty((0, len(QUOTE_COLUMNS)), np.int64)
-        self.schemas: dict[str, pa.Schema] = {OPTION_QUOTE: quote_batch(empty).schema}
+        self.schemas: dict[str, pa.Schema] = {OPTION_QUOTE: QuoteBuffer(1).batch(0).schema}
 
     @property
     def report(self) -> dict[str, Any]:
