@@ -34,7 +34,6 @@ from spymaster_udf.book_state import (
     MESSAGE_COUNT,
     NEAR_KEY,
     NONE_INT,
-    OFF_TICK,
     ORDER_COUNT,
     OTHER_INSTRUMENT,
     OVER_REDUCTION,
@@ -45,10 +44,6 @@ from spymaster_udf.book_state import (
     TRADE_BUY,
     TRADE_OTHER,
     TRADE_SELL,
-    UNDEFINED_PRICE,
-    UNDEFINED_SIDE,
-    UNDEFINED_SIZE,
-    UNKNOWN_ACTION,
     UNKNOWN_CANCEL,
     UNKNOWN_FILL,
     UNKNOWN_MODIFY,
@@ -74,12 +69,12 @@ from spymaster_udf.price_levels import (
     recentre_near,
     roll_level,
 )
+from spymaster_udf.record_fault_kernel import NO_FAULT, record_fault, whole_ticks
 
 ADD, CANCEL, MODIFY, CLEAR = mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.CLEAR
-TRADE, FILL, NO_ACTION = mbo.TRADE, mbo.FILL, mbo.NONE
+TRADE, FILL = mbo.TRADE, mbo.FILL
 ASK, BID = mbo.ASK, mbo.BID
 F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
-UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
 BATCH_DONE, NEED_ROOM = int(Pause.BATCH_DONE), int(Pause.NEED_ROOM)
 
 COLUMNS_AHEAD = 128  # records; nine columns are too many for the processor to foresee
@@ -128,13 +123,6 @@ def _maturity(ts_enter, rest_ns, matures):
     if matures == 1:
         return np.int64(0)
     return ((ts_enter + rest_ns + WINDOW_NS - 1) // WINDOW_NS - 1) % matures
-
-
-@kernel(inline="always")
-def _whole_ticks(price, tick_int, inverse_tick):
-    """Return price // tick_int; `inverse_tick` is 1 / tick_int and spares nearly all the division."""
-    tick = np.int64(np.rint(price * inverse_tick))
-    return tick if tick * tick_int == price else price // tick_int
 
 
 @kernel(inline="always")
@@ -305,26 +293,8 @@ def replay(
         kind = action[at]
         is_flow = not in_snapshot_record
         qty = size[at]
-        anomaly = -1
-        tick = np.int64(0)
-        if kind == ADD or kind == MODIFY or kind == TRADE:
-            if qty == UNDEF_SIZE:
-                anomaly = UNDEFINED_SIZE
-            elif price[at] == UNDEF_PRICE:
-                anomaly = UNDEFINED_PRICE
-            else:
-                tick = _whole_ticks(price[at], tick_int, inverse_tick)
-                if tick * tick_int != price[at]:
-                    anomaly = OFF_TICK
-                elif kind != TRADE and side[at] != ASK and side[at] != BID:
-                    anomaly = UNDEFINED_SIDE
-        elif kind == CANCEL or kind == FILL:
-            if qty == UNDEF_SIZE:
-                anomaly = UNDEFINED_SIZE
-        elif kind != CLEAR and kind != NO_ACTION:
-            anomaly = UNKNOWN_ACTION
-
-        if anomaly >= 0:
+        anomaly = record_fault(kind, side[at], qty, price[at], tick_int, inverse_tick)
+        if anomaly != NO_FAULT:
             _count_anomaly(anomaly, i, event_ns, oid, state, params, counters)
 
         elif kind == CANCEL:
@@ -353,6 +323,7 @@ def replay(
 
         elif kind == ADD or kind == MODIFY:
             new_side = np.int64(ASK_SIDE if side[at] == ASK else BID_SIDE)
+            tick = whole_ticks(price[at], tick_int, inverse_tick)
             new_key = 2 * tick + new_side
             slot = find_order(orders, oid, order_mask)
             known = slot >= 0
@@ -430,7 +401,7 @@ def replay(
                     _raise_hint(state, new_side, tick)
 
         elif kind == TRADE:
-            state[LAST_TRADE_TICK] = tick
+            state[LAST_TRADE_TICK] = whole_ticks(price[at], tick_int, inverse_tick)
             if is_flow:
                 aggressor = side[at]
                 if aggressor == BID:
@@ -456,7 +427,7 @@ def replay(
             if state[ANNOUNCED_COUNT] != 0:
                 announced["qty"][:] = 0
                 state[ANNOUNCED_COUNT] = 0
-            if kind == FILL and anomaly < 0:
+            if kind == FILL and anomaly == NO_FAULT:
                 announce(announced, state, oid, qty)
             if state[IN_SNAPSHOT] != 0 or state[CLEAR_PENDING] != 0:
                 state[IN_SNAPSHOT] = 0

@@ -23,13 +23,8 @@ from spymaster_udf import mbo
 from spymaster_udf.book_state import (
     DUPLICATE_ADD,
     NONE_INT,
-    OFF_TICK,
     OTHER_INSTRUMENT,
     OVER_REDUCTION,
-    UNDEFINED_PRICE,
-    UNDEFINED_SIDE,
-    UNDEFINED_SIZE,
-    UNKNOWN_ACTION,
     UNKNOWN_CANCEL,
     UNKNOWN_MODIFY,
     WINDOW_NS,
@@ -44,14 +39,14 @@ from spymaster_udf.option_levels import (
     take_order,
 )
 from spymaster_udf.option_orders import find_option_order
-from spymaster_udf.order_table import home_slot
+from spymaster_udf.order_table import home_slot, remove_order
+from spymaster_udf.record_fault_kernel import NO_FAULT, record_fault
 
 ADD, CANCEL, MODIFY, CLEAR = mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.CLEAR
-TRADE, FILL, NO_ACTION = mbo.TRADE, mbo.FILL, mbo.NONE
 ASK, BID = mbo.ASK, mbo.BID
 F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
 NO_NEGATIVE = np.iinfo(np.int64).min  # a price whose negative does not exist ranks nowhere
-UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
+UNDEF_PRICE = mbo.UNDEF_PRICE
 BATCH_DONE = int(Pause.BATCH_DONE)
 NEED_ROOM = int(Pause.NEED_ROOM)
 OUTPUT_FULL = int(Pause.OUTPUT_FULL)
@@ -204,29 +199,6 @@ def _clear(ranks, sides, number, epochs):
     epochs[number] += 1
 
 
-@kernel(inline="always")
-def _remove(orders, slot, mask, state):
-    """Free a slot and shift back the orders that probed past it."""
-    one = np.uint64(1)
-    hole = np.uint64(slot)
-    probe = (hole + one) & mask
-    while orders[probe].qty != 0:
-        home = np.uint64(home_slot(orders[probe].order_id, mask))
-        if ((probe - home) & mask) >= ((probe - hole) & mask):
-            orders[hole] = orders[probe]
-            hole = probe
-        probe = (probe + one) & mask
-    orders[hole].qty = 0
-    state[ORDER_SLOTS_USED] -= 1
-
-
-@kernel(inline="always")
-def _is_off_tick(price, instrument):
-    """Return whether a price is no multiple of the tick."""
-    tick = np.int64(np.rint(price * instrument.inverse_tick))
-    return tick * instrument.tick_int != price and price % instrument.tick_int != 0
-
-
 @kernel()
 def index_instruments(instruments, instrument_index):
     """Enter every instrument into the hash by which records find theirs."""
@@ -375,23 +347,11 @@ def replay_quotes(
         kind = record.action
         qty = np.int64(record.size)
         price = record.price
-        anomaly = -1
-        if kind == ADD or kind == MODIFY or kind == TRADE:
-            if qty == UNDEF_SIZE:
-                anomaly = UNDEFINED_SIZE
-            elif price == UNDEF_PRICE or price == NO_NEGATIVE:
-                anomaly = UNDEFINED_PRICE
-            elif _is_off_tick(price, instrument):
-                anomaly = OFF_TICK
-            elif kind != TRADE and record.side != ASK and record.side != BID:
-                anomaly = UNDEFINED_SIDE
-        elif kind == CANCEL or kind == FILL:
-            if qty == UNDEF_SIZE:
-                anomaly = UNDEFINED_SIZE
-        elif kind != CLEAR and kind != NO_ACTION:
-            anomaly = UNKNOWN_ACTION
-
-        if anomaly >= 0:
+        anomaly = record_fault(
+            kind, record.side, qty, UNDEF_PRICE if price == NO_NEGATIVE else price,
+            instrument.tick_int, instrument.inverse_tick,
+        )  # fmt: skip
+        if anomaly != NO_FAULT:
             _count_anomaly(anomaly, at, oid, places, ts_event, state, counters)
 
         elif kind == CANCEL:
@@ -406,7 +366,8 @@ def replay_quotes(
                 of_side = np.int64(2 * number + orders[slot].side)
                 if qty == old_qty:
                     take_order(ranks, depths, sides, of_side, orders[slot].level, qty)
-                    _remove(orders, slot, mask, state)
+                    remove_order(orders, slot, mask)
+                    state[ORDER_SLOTS_USED] -= 1
                 else:
                     depths[sides[of_side].first + orders[slot].level].qty -= qty
                     orders[slot].qty = old_qty - qty
@@ -433,7 +394,8 @@ def replay_quotes(
                 else:
                     take_order(ranks, depths, sides, old_side, orders[slot].level, old_qty)
                     if qty == 0:
-                        _remove(orders, slot, mask, state)
+                        remove_order(orders, slot, mask)
+                    state[ORDER_SLOTS_USED] -= 1
             if qty != 0 and not stays:
                 level = add_depth(ranks, depths, sides, of_side, rank, qty)
                 if not known:
