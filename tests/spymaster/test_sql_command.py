@@ -160,20 +160,36 @@ def test_without_a_shell_the_error_says_how_to_get_one(lake, tmp_path, monkeypat
         run(lake)
 
 
-def test_ctrl_c_ends_a_query(lake):
+@pytest.mark.parametrize("out", [[], ["--out", "rows.parquet"]], ids=["printed", "to a file"])
+def test_ctrl_c_ends_a_query(lake, tmp_path, out):
     query = (
         "copy (select 1) to '/dev/stderr' (header false);"  # says that it has begun
         "select sum(i) from range(100000000000) t(i)"
     )
     with subprocess.Popen(
-        [SPYMASTER, "sql", query, "--lake", lake.root], stderr=subprocess.PIPE, text=True
-    ) as process:
+        [SPYMASTER, "sql", query, "--lake", lake.root, *out],
+        stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    ) as process:  # fmt: skip
         assert process.stderr
         assert process.stderr.readline() == "1\n"
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == "interrupted\n"
+        assert process.stderr.read() == "spymaster: interrupted\n"
         assert process.wait(10) == 130
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("query", ["", " \n"])
+def test_an_empty_query_is_a_mistake(lake, query):
+    with pytest.raises(UserError, match="the query is empty"):
+        run(lake, query)
+    with pytest.raises(UserError, match="the query is empty"):
+        run(lake, "-", stdin=query)
+
+
+def test_refresh_takes_no_query(lake):
+    with pytest.raises(UserError, match="answers no QUERY"):
+        run(lake, "--refresh", "select 1")
 
 
 def test_the_example_in_the_module_runs():
