@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -70,13 +71,20 @@ def sql(
 
 def _open_shell(path: Path) -> NoReturn:
     """Become the duckdb shell, so that keys, signals and the exit code are its own."""
-    beside = Path(sys.executable).with_name("duckdb")
-    program = str(beside) if beside.is_file() else shutil.which("duckdb")
+    program = _shell_program()
     if program is None:
-        raise UserError(
-            f"no duckdb shell beside {sys.executable} or on PATH; run: pip install duckdb-cli"
-        )
+        raise UserError(f"no duckdb shell in {sys.prefix} or on PATH; run: pip install duckdb-cli")
     os.execv(program, [program, "-readonly", str(path)])
+
+
+def _shell_program() -> str | None:
+    """Find the shell itself: the command that its package installs is a parent, whom Ctrl-C ends."""
+    package = find_spec("duckdb_cli")
+    for folder in (package and package.submodule_search_locations) or []:
+        program = Path(folder, "duckdb")
+        if os.access(program, os.X_OK):
+            return str(program)
+    return shutil.which("duckdb")
 
 
 def _answer(

@@ -94,12 +94,12 @@ class WorkerPool:
             worker.connection.send(task)
 
     def _start(self) -> _Worker:
+        _start_quiet_tracker()  # which lets Ctrl-C through again
         with _ctrl_c_held():
             return self._start_worker()
 
     def _start_worker(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
-        _start_quiet_tracker()
         ours, theirs = context.Pipe()
         reading, writing = context.Pipe(duplex=False)
         process = context.Process(
