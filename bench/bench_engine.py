@@ -6,12 +6,12 @@ hud_max_ticks 200, one thread; decoding is not counted. Each size runs in a proc
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from own_process import peak_mb, run_apart
 
 from ingest.dbn_file import DbnFile
 from ingest.sample import MarketConfig, write_day
@@ -49,11 +49,10 @@ def measure(path: Path) -> None:
     rows += sum(batch.num_rows for _, batch in engine.finish())
     seconds += time.perf_counter() - start
     cpu += time.thread_time() - cpu_start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{messages:>12,} messages, {rows:,} rows in {seconds:6.2f} s: "
         f"{messages / seconds / 1e6:5.2f} M messages/s ({messages / cpu / 1e6:5.2f} of processor "
-        f"time), peak memory {peak:,.0f} MB",
+        f"time), peak memory {peak_mb():,.0f} MB",
         flush=True,
     )
 
@@ -63,7 +62,7 @@ def main() -> None:
         for messages in sys.argv[1:] or DEFAULT_MESSAGES:
             path = Path(folder) / "day.dbn.zst"
             write_day(path, MarketConfig(messages=int(messages), minutes=MINUTES))
-            subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)
+            run_apart(__file__, path)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,18 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import resource
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from own_process import peak_mb, resident_mb
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -59,15 +60,14 @@ def main() -> None:
 
 
 def load(folder: str) -> None:
-    before = rss_mb()
+    before = resident_mb()
     start = time.perf_counter()
     day = load_day(Lake(Path(folder) / "lake"), SYMBOL, DT)
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    seconds, grown = time.perf_counter() - start, resident_mb() - before
     print(
         f"load: {seconds:.1f} s, {day.nbytes / 1e6:,.0f} MB in memory "
-        f"({day.nbytes / day.windows / 1e3:.1f} kB a window), process grew {rss_mb() - before:,.0f} MB, "
-        f"peak {peak:,.0f} MB"
+        f"({day.nbytes / day.windows / 1e3:.1f} kB a window), process grew {grown:,.0f} MB, "
+        f"peak {peak_mb():,.0f} MB"
     )
 
 
@@ -116,10 +116,6 @@ def trim() -> None:
 def pin(core: int) -> None:
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {core})
-
-
-def rss_mb(pid: int | str = "self") -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
 def pid_of(port: int) -> int:
@@ -246,10 +242,10 @@ async def fan_out(port: int) -> None:
     loop = asyncio.get_running_loop()
     query = f"speed={ROWS_A_SECOND}" + (f"&columns={COLUMNS_ASKED}" if COLUMNS_ASKED else "")
     first = await connected(port, query)
+    another = partial(Client, first.request, first.at)
     clients = [first]
     while len(clients) < CLIENTS:
-        made = lambda: Client(first.request, first.at)  # noqa: E731
-        _, client = await loop.create_connection(made, "127.0.0.1", port)
+        _, client = await loop.create_connection(another, "127.0.0.1", port)
         clients.append(client)
         await asyncio.sleep(0.003)
     while not all(client.firsts for client in clients):
@@ -281,7 +277,7 @@ async def stalled(port: int) -> None:
     pid = pid_of(port)
     healthy = await connected(port, f"speed={ROWS_A_SECOND}")
     await asyncio.sleep(15)
-    before, alone = rss_mb(pid), delays_ms(healthy, 0.0)
+    before, alone = resident_mb(pid), delays_ms(healthy, 0.0)
     sockets = []
     for speed in ["10", "60", "120", "max"] * (STALLED // 4):
         connection = socket.create_connection(("127.0.0.1", port))
@@ -291,7 +287,7 @@ async def stalled(port: int) -> None:
     mark, peak = time.perf_counter(), before
     for _ in range(SECONDS * 2):
         await asyncio.sleep(0.5)
-        peak = max(peak, rss_mb(pid))
+        peak = max(peak, resident_mb(pid))
     delays = delays_ms(healthy, mark)
     print(
         f"{STALLED} stalled clients: the service grew {peak - before:.1f} MB (target 10); the delay of a "

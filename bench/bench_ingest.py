@@ -9,8 +9,6 @@ bench_ingest.py FILE.dbn.zst ...   files of one's own (options: after their defi
 from __future__ import annotations
 
 import datetime
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +25,7 @@ from databento_dbn import (
     SecurityUpdateAction,
     SType,
 )
+from own_process import peak_mb, run_apart
 
 from ingest.dbn_file import DbnFile
 from ingest.file_ingest import ingest_file
@@ -54,19 +53,13 @@ def measure(path: Path, warm_up: Path, folder: Path) -> None:
     result = ingest_file(path, Lake(folder / "lake"), overwrite=True)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
     size = sum(partition.size for partition in result.partitions)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{result.partitions[0].ref.key:<24} {result.messages:>12,} messages in {seconds:6.2f} s: "
         f"{result.messages / seconds / 1e6:5.2f} M messages/s, "
         f"{cpu / seconds:4.2f} cores busy, {size / result.messages:5.1f} bytes a message, "
-        f"peak memory {peak:,.0f} MB",
+        f"peak memory {peak_mb():,.0f} MB",
         flush=True,
     )
-
-
-def measure_apart(path: Path, warm_up: Path, folder: Path) -> None:
-    command = [sys.executable, __file__, "--measure", str(path), str(warm_up), str(folder)]
-    subprocess.run(command, check=True)
 
 
 def header(schema: Schema, config: MarketConfig) -> bytes:
@@ -143,7 +136,7 @@ def main() -> None:
         for argument in arguments:
             if argument.isdigit():
                 write_day(day, MarketConfig(messages=int(argument), minutes=390))
-            measure_apart(day if argument.isdigit() else Path(argument), warm_up, folder)
+            run_apart(__file__, day if argument.isdigit() else Path(argument), warm_up, folder)
         if not arguments[0].isdigit():
             return
         definitions, options = folder / "definitions.dbn.zst", folder / "options.dbn.zst"
@@ -153,7 +146,7 @@ def main() -> None:
             config = MarketConfig(messages=messages, minutes=390)
             write_day(day, config)
             write_options(options, day, config)
-            measure_apart(options, warm_up, folder)
+            run_apart(__file__, options, warm_up, folder)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ Each size (default 5 and 50 million messages) runs in a process of its own.
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from own_process import peak_mb, run_apart
 
 from ingest.dbn_file import DbnFile
 from ingest.sample import MarketConfig, OptionConfig, write_day_with_options
@@ -48,10 +48,9 @@ def measure(path: Path) -> None:
     start = time.perf_counter()
     rows += sum(batch.num_rows for batch in engine.finish())
     seconds += time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{messages:>12,} messages of {len(ids):,} options, {rows:,} rows in {seconds:6.2f} s: "
-        f"{messages / seconds / 1e6:5.2f} M messages/s, peak memory {peak:,.0f} MB",
+        f"{messages / seconds / 1e6:5.2f} M messages/s, peak memory {peak_mb():,.0f} MB",
         flush=True,
     )
 
@@ -62,7 +61,7 @@ def main() -> None:
             options = OptionConfig(strikes=625, expiries=4, depth=50, messages=int(messages))
             write_day_with_options(Path(folder), MarketConfig(**MARKET), options)
             (path,) = Path(folder).glob("*.OPT.dbn.zst")
-            subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)
+            run_apart(__file__, path)
 
 
 if __name__ == "__main__":

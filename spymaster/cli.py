@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from spymaster.command_group import EntryPointGroup
 from spymaster.errors import UserError
 
+INTERRUPTED = 130  # what a shell gives for SIGINT
+
+
+class _Cli(EntryPointGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C becomes one line and exit code 130."""
+        try:
+            return super().invoke(ctx)
+        except BaseException as error:
+            if not _is_interrupt(error):
+                raise
+            click.echo("spymaster: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether it stands for Ctrl-C, which DuckDB tells in two ways of its own."""
+    return (
+        isinstance(error, KeyboardInterrupt)
+        or type(error).__name__ == "InterruptException"
+        or (type(error) is RuntimeError and str(error) == "Query interrupted")
+    )
+
 
 @click.group(
-    cls=EntryPointGroup,
+    cls=_Cli,
     entry_point_group="spymaster.commands",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

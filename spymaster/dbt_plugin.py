@@ -22,7 +22,7 @@ from spymaster.dbt_code import code_checksum, kernel_checksum, macro_texts
 from spymaster.dbt_session import DbtSession
 from spymaster.errors import UserError
 from spymaster.freshness import is_of_root
-from spymaster.lake import is_partition_complete
+from spymaster.lake import is_partition_complete, partition_damage
 from spymaster.runs.machine import THREADS_VARIABLE
 from spymaster_udf.sql_functions import register as register_sql_functions
 
@@ -48,8 +48,13 @@ def _open(request: Any) -> Any:
     refs = {key: [session.ref(key)] for key in known_keys()}
     of_contracts = session.inputs_of_root if any(map(is_of_root, session.nodes_to_run())) else {}
     refs |= of_contracts
+    # What is damaged and needed has been refused, unless this run builds it again.
     files = {
-        key: [str(ref.data_path) for ref in of_key if is_partition_complete(ref)]
+        key: [
+            str(ref.data_path)
+            for ref in of_key
+            if is_partition_complete(ref) and partition_damage(ref) is None
+        ]
         for key, of_key in refs.items()
     }
     return {

@@ -45,6 +45,8 @@ def build_docs(out: Path) -> int:
                 "--log-level", "none", "--no-partial-parse",
             ]
         )  # fmt: skip
+        if isinstance(outcome.exception, KeyboardInterrupt):
+            raise outcome.exception
         if not outcome.success:
             raise UserError(f"dbt docs failed: {_cause(outcome)}")
         page = standalone(Path(scratch, "target", "static_index.html").read_text()).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,11 @@ import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
 from spymaster.errors import UserError
-from spymaster.lake import Lake, partition_ref, read_partition
+from spymaster.lake import Lake, is_partition_complete, partition_ref, read_partition
 from spymaster.products import PRICE_SCALE, product_of_contract
 
+_BOOK = "silver.future_mbo.book_snapshot_1s"
+_WALL = "silver.future_mbo.wall_surface_1s"
 _NS = 1_000_000_000
 # Exposure: depth up to the dark percentile only glows, the bright percentile is white.
 _DARK_PERCENTILE, _BRIGHT_PERCENTILE = 60.0, 99.7
@@ -59,10 +62,17 @@ def draw_heatmap(
 ) -> None:
     """Write a PNG of depth_qty_rest over time and price, the spot and the trades by aggressor.
 
-    Raises UserError if the day is not built or has no valid price.
+    The file appears whole or not at all. Raises UserError if the day is not built or has no valid
+    price, and if `path` is no .png or cannot be written.
     """
-    book = read_partition(partition_ref(lake, "silver.future_mbo.book_snapshot_1s", symbol, dt))
-    wall = read_partition(partition_ref(lake, "silver.future_mbo.wall_surface_1s", symbol, dt))
+    if path.suffix != ".png":
+        raise UserError(f"--out {path}: the name must end with .png")
+    if not is_partition_complete(partition_ref(lake, _BOOK, symbol, dt)):
+        raise UserError(
+            f"{symbol} {dt} has not been built; run: spymaster build --symbol {symbol} --dt {dt}"
+        )
+    book = read_partition(partition_ref(lake, _BOOK, symbol, dt))
+    wall = read_partition(partition_ref(lake, _WALL, symbol, dt))
     book = book.filter(pc.is_valid(book["spot_ref_price_int"]))
     if book.num_rows == 0:
         raise UserError(f"{symbol} {dt}: no window of the session has a price, nothing to draw")
@@ -75,8 +85,20 @@ def draw_heatmap(
     draw = ImageDraw.Draw(canvas)
     _draw_axes(draw, frame, f"{symbol}  {dt}  resting depth, contracts, one column a second")
     _draw_price(draw, frame, book)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(path)
+    _save(canvas, path)
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            image.save(part, format="PNG")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _frame(book: Any, tick_int: int, width: int, height: int) -> Frame:

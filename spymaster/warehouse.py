@@ -65,6 +65,11 @@ def refresh_warehouse(lake: Lake, always: bool = False) -> Path:
         _write_file(path, statements)
     except (OSError, duckdb.IOException) as error:
         raise UserError(f"cannot write {path}: {error}") from error
+    except duckdb.InvalidInputException as error:
+        cause = str(error).partition("\n")[0]
+        raise UserError(
+            f"cannot make {path}: {cause}; spymaster status names what is damaged"
+        ) from error
     return path
 
 

@@ -9,83 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from oracle_rows import radar_row, snapshot_row, wall_rows
+from oracle_window import SECOND, Change, Depth, Order, Place, Window
 
 from spymaster_udf.mbo import F_LAST, F_SNAPSHOT, RECORD, UNDEF_ORDER_SIZE, UNDEF_PRICE
 
-SECOND = 1_000_000_000
 UNDEFINED_TIME = 1 << 63
-ZONE_TICKS = 20
-BUCKETS = {"at": (0, 2), "near": (3, 5), "mid": (6, 14), "far": (15, 20)}
-SIDE_NAMES = {"A": "ask", "B": "bid"}
-
-SNAPSHOT_COLUMNS = (
-    "window_start_ts_ns",
-    "window_end_ts_ns",
-    "best_bid_price_int",
-    "best_bid_qty",
-    "best_ask_price_int",
-    "best_ask_qty",
-    "mid_price",
-    "mid_price_int",
-    "last_trade_price_int",
-    "spot_ref_price_int",
-    "book_valid",
-    "best_bid_orders",
-    "best_ask_orders",
-    "trade_buy_qty",
-    "trade_sell_qty",
-    "trade_other_qty",
-    "message_count",
-)
-WALL_COLUMNS = (
-    "window_start_ts_ns",
-    "window_end_ts_ns",
-    "price_int",
-    "side",
-    "spot_ref_price_int",
-    "rel_ticks",
-    "depth_qty_start",
-    "depth_qty_end",
-    "add_qty",
-    "pull_qty_total",
-    "depth_qty_rest",
-    "pull_qty_rest",
-    "fill_qty",
-    "d1_depth_qty",
-    "d2_depth_qty",
-    "d3_depth_qty",
-    "window_valid",
-    "order_count_end",
-)
-RADAR_COLUMNS = (
-    "window_start_ts_ns",
-    "window_end_ts_ns",
-    "spot_ref_price_int",
-    *(
-        f"{side}_{name}"
-        for side in ("ask", "bid")
-        for name in (
-            *(
-                f"depth_{bucket}_{end}"
-                for bucket in ("total", "at", "near", "mid", "far")
-                for end in ("start", "end")
-            ),
-            "com_ticks_start",
-            "com_ticks_end",
-            "bbo_ticks_end",
-            "add_qty",
-            "pull_rest_qty",
-            "pull_rest_qty_at",
-            "pull_rest_qty_near",
-            "reprice_away_rest_qty",
-            "reprice_toward_rest_qty",
-        )
-    ),
-)
-
 ANOMALY_KINDS = (
     "other_instrument",
     "unknown_action",
@@ -97,46 +28,6 @@ ANOMALY_KINDS = (
     "duplicate_add",
     "over_reduction",
 )
-
-Depth: TypeAlias = dict[str, dict[int, int]]
-
-
-@dataclass
-class Order:
-    """A resting order."""
-
-    side: str
-    price: int
-    qty: int
-    ts_enter: int
-
-
-class Place(NamedTuple):
-    """Where an order stood, and with how much, before or after one record."""
-
-    side: str
-    price: int
-    qty: int
-
-
-class Change(NamedTuple):
-    """What one record of flow (A, C or M, not of a snapshot) did to one order."""
-
-    action: str
-    before: Place | None
-    after: Place | None
-    fill: int  # of the reduction, announced by F
-    aged: bool  # the order before had rested rest_ns
-
-
-@dataclass
-class Flow:
-    """What came to one level and left it in one window."""
-
-    add: int = 0
-    pull: int = 0
-    pull_rest: int = 0
-    fill: int = 0
 
 
 @dataclass
@@ -152,14 +43,6 @@ class OracleResult:
     unknown_modifies: int
     unknown_fills: int
     orders: dict[int, Order] = field(repr=False)  # those that rest at the end
-
-
-def half_even(total: int) -> int:
-    """Half of an integer, rounded to the even neighbour."""
-    floor = total // 2
-    if total % 2 == 0:
-        return floor
-    return floor if floor % 2 == 0 else floor + 1
 
 
 def depth_from_orders(orders: dict[int, Order]) -> Depth:
@@ -313,7 +196,6 @@ class OracleBook:
         self.messages += 1
         self.records_applied += 1
 
-        # a snapshot's start, and its end where it lacks F_LAST
         if is_snapshot:
             self.saw_snapshot = True
             if not self.in_snapshot:
@@ -321,15 +203,32 @@ class OracleBook:
                 self.in_snapshot = True
                 self.valid = False
                 self.valid_at_next_last = False
-        elif self.in_snapshot:
+        elif self.in_snapshot:  # which lacked its F_LAST
             self.in_snapshot = False
             self.valid = True
 
-        action, side = chr(rec["action"]), chr(rec["side"])
-        defect = self._defect(action, side, rec["price"], rec["size"])
+        defect = self._defect(chr(rec["action"]), chr(rec["side"]), rec["price"], rec["size"])
         if defect is not None:
             self._anomaly(defect, index, rec["ts_event"], order_id)
-        elif action == "R":
+        else:
+            self._apply(index, rec, min(ts_event, clock), is_snapshot)
+
+        if is_last:
+            if is_snapshot:
+                self.in_snapshot = False
+                self.valid = True
+            elif self.valid_at_next_last:
+                self.valid_at_next_last = False
+                self.valid = True
+            self.announced = {}
+            if chr(rec["action"]) == "F" and defect is None:
+                self.announced[order_id] = rec["size"]
+        return True
+
+    def _apply(self, index: int, rec: dict[str, int], ts_enter: int, is_snapshot: bool) -> None:
+        """Do what a record without defects says."""
+        action, side, order_id = chr(rec["action"]), chr(rec["side"]), rec["order_id"]
+        if action == "R":
             self._clear()
             if not is_snapshot:
                 self.valid = False
@@ -344,25 +243,12 @@ class OracleBook:
                 self.unknown_fills += 1
             self.announced[order_id] = self.announced.get(order_id, 0) + rec["size"]
         elif action in "ACM":
-            change, kind = self._book_record(
-                action, order_id, Order(side, rec["price"], rec["size"], min(ts_event, clock))
-            )
+            order = Order(side, rec["price"], rec["size"], ts_enter)
+            change, kind = self._book_record(action, order_id, order)
             if kind is not None:
                 self._anomaly(kind, index, rec["ts_event"], order_id)
             if change is not None and not is_snapshot:
                 self.changes.append(change)
-
-        if is_last:
-            if is_snapshot:
-                self.in_snapshot = False
-                self.valid = True
-            elif self.valid_at_next_last:
-                self.valid_at_next_last = False
-                self.valid = True
-            self.announced = {}
-            if action == "F" and defect is None:
-                self.announced[order_id] = rec["size"]
-        return True
 
     def _book_record(
         self, action: str, order_id: int, new: Order
@@ -451,15 +337,27 @@ class OracleBook:
         self.end_depths.pop(window - 4, None)
         if self.cleared:
             self.history_start = None
-        history_start = self.history_start  # None: the three differences are 0
+        history_start = self.history_start
         if history_start is None and valid:
             self.history_start = window
 
         if self.first_session_window <= window < self.end_session_window:
-            spot = self._emit_snapshot(window, depth_end)
-            if spot is not None:
-                self._emit_walls(window, spot, depth_end, valid, history_start)
-                self._emit_radar(window, spot, depth_end)
+            self._write_rows(
+                Window(
+                    number=window,
+                    tick=self.tick,
+                    levels=self.levels,
+                    depth_start=self.depth_start,
+                    depth_end=depth_end,
+                    depths_before=self._depths_before(window, history_start),
+                    changes=self.changes,
+                    trades=self.trades,
+                    messages=self.messages,
+                    last_trade=self.last_trade,
+                    book_valid=self.valid,
+                    valid=valid,
+                )
+            )
 
         self.valid_start = self.valid
         self.depth_start = depth_end
@@ -470,176 +368,16 @@ class OracleBook:
         self.cleared = False
         self.saw_snapshot = False
 
-    def _emit_snapshot(self, window: int, depth: Depth) -> int | None:
-        bid = max(depth["B"], default=None)
-        ask = min(depth["A"], default=None)
-        both = bid is not None and ask is not None
-        spot = self.last_trade
-        if spot is None and self.valid:
-            spot = bid
-        row = (
-            window * SECOND,
-            (window + 1) * SECOND,
-            bid,
-            0 if bid is None else depth["B"][bid],
-            ask,
-            0 if ask is None else depth["A"][ask],
-            (bid + ask) / 2e9 if both else None,
-            half_even(bid + ask) if both else None,
-            self.last_trade,
-            spot,
-            self.valid,
-            0 if bid is None else len(self.levels["B"][bid]),
-            0 if ask is None else len(self.levels["A"][ask]),
-            self.trades["buy"],
-            self.trades["sell"],
-            self.trades["other"],
-            self.messages,
-        )
-        self.snapshot_rows.append(dict(zip(SNAPSHOT_COLUMNS, row, strict=True)))
-        return spot
+    def _depths_before(self, window: int, history_start: int | None) -> tuple[Depth, ...] | None:
+        if history_start is None:
+            return None
+        return tuple(self.end_depths[max(window - back, history_start)] for back in (1, 2, 3))
 
-    def _emit_walls(
-        self,
-        window: int,
-        spot: int,
-        depth_end: Depth,
-        valid: bool,
-        history_start: int | None,
-    ) -> None:
-        flows: dict[tuple[str, int], Flow] = {}
-
-        def reduce(place: Place, qty: int, change: Change) -> None:
-            flow = flows.setdefault((place.side, place.price), Flow())
-            flow.fill += change.fill
-            flow.pull += qty - change.fill
-            if change.aged:
-                flow.pull_rest += qty - change.fill
-
-        def add(place: Place, qty: int) -> None:
-            flows.setdefault((place.side, place.price), Flow()).add += qty
-
-        for change in self.changes:
-            before, after = change.before, change.after
-            if before and after and change.action != "A" and before[:2] == after[:2]:
-                if after.qty > before.qty:
-                    add(before, after.qty - before.qty)
-                else:
-                    reduce(before, before.qty - after.qty, change)
-                continue
-            if before:
-                reduce(before, before.qty, change)
-            if after:
-                add(after, after.qty)
-
-        start_ns, end_ns = window * SECOND, (window + 1) * SECOND
-        rested_since = end_ns - self.rest_ns
-        no_flow = Flow()
-        for side in "AB":
-            starts, ends = self.depth_start[side], depth_end[side]
-            if history_start is not None:
-                ends1, ends2, ends3 = (
-                    self.end_depths[max(window - back, history_start)][side] for back in (1, 2, 3)
-                )
-            moved = {
-                price
-                for (flow_side, price), flow in flows.items()
-                if flow_side == side and (flow.add or flow.pull or flow.fill)
-            }
-            reach = self.hud * self.tick
-            for price in sorted(p for p in moved.union(ends) if -reach <= p - spot <= reach):
-                flow = flows.get((side, price), no_flow)
-                resting = self.levels[side].get(price, {}).values()
-                rest = sum([order.qty for order in resting if order.ts_enter <= rested_since])
-                d0 = ends.get(price, 0)
-                d1 = d2 = d3 = 0
-                if history_start is not None:
-                    back1, back2, back3 = (
-                        ends1.get(price, 0),
-                        ends2.get(price, 0),
-                        ends3.get(price, 0),
-                    )
-                    d1 = d0 - back1
-                    d2 = d0 - 2 * back1 + back2
-                    d3 = d0 - 3 * back1 + 3 * back2 - back3
-                row = (
-                    start_ns,
-                    end_ns,
-                    price,
-                    side,
-                    spot,
-                    (price - spot) // self.tick,
-                    starts.get(price, 0),
-                    d0,
-                    flow.add,
-                    flow.pull,
-                    rest,
-                    flow.pull_rest,
-                    flow.fill,
-                    d1,
-                    d2,
-                    d3,
-                    valid,
-                    len(resting),
-                )
-                self.wall_rows.append(dict(zip(WALL_COLUMNS, row, strict=True)))
-
-    def _emit_radar(self, window: int, spot: int, depth_end: Depth) -> None:
-        row = [window * SECOND, (window + 1) * SECOND, spot]
-        for side in "AB":
-            ends = self._zone(side, spot, self.depth_start), self._zone(side, spot, depth_end)
-            for low, high in ((0, ZONE_TICKS), *BUCKETS.values()):
-                for zone in ends:
-                    row.append(sum(qty for k, qty in zone.items() if low <= k <= high))
-            for zone in ends:
-                total = sum(zone.values())
-                moment = sum(k * qty for k, qty in zone.items())
-                row.append(moment / total if total else float(ZONE_TICKS))
-            row.append(min(ends[1], default=ZONE_TICKS))
-            row.extend(self._zone_flow(side, spot))
-        self.radar_rows.append(dict(zip(RADAR_COLUMNS, row, strict=True)))
-
-    def _distance(self, side: str, spot: int, price: int) -> int:
-        return (price - spot if side == "A" else spot - price) // self.tick
-
-    def _zone(self, side: str, spot: int, depth: Depth) -> dict[int, int]:
-        """Quantity by distance, of the levels in the zone."""
-        step = self.tick if side == "A" else -self.tick
-        levels = depth[side]
-        return {
-            k: levels[spot + k * step] for k in range(ZONE_TICKS + 1) if spot + k * step in levels
-        }
-
-    def _zone_flow(self, side: str, spot: int) -> tuple[int, int, int, int, int, int]:
-        add = pull = pull_at = pull_near = away = toward = 0
-
-        def zone_qty(place: Place | None) -> int:
-            if place is None or place.side != side:
-                return 0
-            return place.qty if 0 <= self._distance(side, spot, place.price) <= ZONE_TICKS else 0
-
-        for change in self.changes:
-            z0, z1 = zone_qty(change.before), zone_qty(change.after)
-            if z1 > z0:
-                add += z1 - z0
-            if change.action == "A" or z0 == 0 or not change.aged:
-                continue
-            k0 = self._distance(side, spot, change.before.price)
-            if z1 < z0:
-                qty = max(z0 - z1 - change.fill, 0)
-                pull += qty
-                if k0 <= BUCKETS["at"][1]:
-                    pull_at += qty
-                elif k0 <= BUCKETS["near"][1]:
-                    pull_near += qty
-            after = change.after
-            if after and after.side == side and after.price != change.before.price:
-                k1 = self._distance(side, spot, after.price)
-                if k1 <= 0 or k1 < k0:
-                    toward += z0
-                else:
-                    away += z0
-        return add, pull, pull_at, pull_near, away, toward
+    def _write_rows(self, window: Window) -> None:
+        self.snapshot_rows.append(snapshot_row(window))
+        if window.spot is not None:
+            self.wall_rows.extend(wall_rows(window, self.hud, self.rest_ns))
+            self.radar_rows.append(radar_row(window))
 
     def finish(self) -> OracleResult:
         """End the last window and hand everything over."""

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mbo_streams import OTHER_INSTRUMENT, Stream, random_splits, streams
+from mbo_market import OTHER_INSTRUMENT
+from mbo_streams import Stream, random_splits, streams
 from oracle_book import OracleResult, oracle_book
 from real_data import ES_TICK_INT, ESH4, real_mbo
 

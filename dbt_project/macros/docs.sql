@@ -1,7 +1,9 @@
 {#- `dbt docs generate` asks the database for the columns' types, and no hook runs before it. So every
-    model and seed is shown empty with the columns of its YAML, then dbt-duckdb reads them as ever. -#}
+    model and seed is shown empty with the columns of its YAML, then dbt-duckdb reads them as ever. The
+    warehouse file has its views already, and is read only. -#}
 {% macro get_catalog_relations(information_schema, relations) -%}
-    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') and node.columns -%}
+    {%- set missing = graph.nodes.values() if target.name != 'warehouse' else [] -%}
+    {%- for node in missing if node.resource_type in ('model', 'seed') and node.columns -%}
         {%- do empty_view(
             api.Relation.create(
                 database=node.database, schema=node.schema, identifier=node.alias

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from spymaster.checks.check import Check
@@ -93,6 +93,8 @@ class HudClient:
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return error.read(500).decode(errors="replace")
+    if isinstance(error, InvalidStatus) and error.response.body:
+        return error.response.body[:500].decode(errors="replace")
     return str(error) or type(error).__name__
 
 

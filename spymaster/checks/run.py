@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -72,7 +73,10 @@ def check_day(
     """
     day_ref(lake, suite.tables[0], symbol, dt)  # says what is wrong with symbol or dt
     report = DayReport(suite.name, symbol, dt)
-    if suite.of_options and not require_options and not has_options(suite, lake, symbol, dt):
+    without_options = suite.of_options and not has_any(
+        lake, symbol, dt, (OPTION_MBO, *suite.own_tables)
+    )
+    if without_options and not require_options and has_any(lake, symbol, dt, suite.other_tables):
         report.nothing_to_check = "a day without options"
         return report
     try:
@@ -95,12 +99,9 @@ def _run_checks(suite: Suite, lake: Lake, report: DayReport) -> None:
                 advance(1)
 
 
-def has_options(suite: Suite, lake: Lake, symbol: str, dt: str) -> bool:
-    """Return whether the lake has the day's option records or any table made of them."""
-    return any(
-        is_partition_complete(day_ref(lake, key, symbol, dt))
-        for key in (OPTION_MBO, *suite.own_tables)
-    )
+def has_any(lake: Lake, symbol: str, dt: str, keys: Iterable[str]) -> bool:
+    """Return whether the lake has any of these tables of a day."""
+    return any(is_partition_complete(day_ref(lake, key, symbol, dt)) for key in keys)
 
 
 def run_check(check: Check, day: CheckedDay) -> CheckResult:
@@ -117,6 +118,8 @@ def run_check(check: Check, day: CheckedDay) -> CheckResult:
                 f"select * from ({check.query}) order by all limit {FIRST_ROWS}"
             )
             rows = [dict(zip(first.columns, row, strict=True)) for row in first.fetchall()]
+    except duckdb.InterruptException:
+        raise
     except duckdb.Error as error:
         if not day.damaged & set(tables_read(check.query)):
             raise  # the files are as they were published: the mistake is in the check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from urllib.parse import urlsplit
 
 import click
 
@@ -42,6 +43,7 @@ def hud(
     from spymaster.hud.server import HudServer, ServerOptions
     from spymaster.progress import progress
 
+    _require_http(url)
     lake = Lake.from_option(lake_path)
     days = asked_days(lake, [BOOK], symbol, dt, dates)
     # A service of its own needs no token: it listens on this machine, until the check ends.
@@ -61,3 +63,15 @@ def hud(
     failed = [report.dt for report in reports if not report.passed]
     if failed:
         raise UserError(f"check hud {symbol}: not passed on {', '.join(failed)}")
+
+
+def _require_http(url: str | None) -> None:
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        is_http = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        is_http = False
+    if not is_http:
+        raise UserError(f"--url {url!r} is not an address such as http://127.0.0.1:8765")

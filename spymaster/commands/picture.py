@@ -27,6 +27,7 @@ def picture(dt: str, symbol: str, lake_path: str | None, out: str | None) -> Non
     from spymaster.picture import draw_heatmap
 
     lake = Lake.from_option(lake_path)
+    lake.check_exists()
     contract = contract_for(lake, symbol, dt)
     path = Path(out or f"heatmap-{contract}-{dt}.png")
     draw_heatmap(lake, contract, dt, path)

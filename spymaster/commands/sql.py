@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -52,6 +53,8 @@ def sql(
     from spymaster.warehouse import connect, refresh_warehouse
 
     lake = Lake.from_option(lake_path)
+    if refresh and query is not None:
+        raise UserError("--refresh makes warehouse.duckdb anew and answers no QUERY")
     if refresh:
         click.echo(refresh_warehouse(lake, always=True))
         return
@@ -60,19 +63,28 @@ def sql(
             raise UserError("--out and --format are for a query: spymaster sql QUERY --out FILE")
         _open_shell(refresh_warehouse(lake))
     text = click.get_text_stream("stdin").read() if query == "-" else query
+    if not text.strip():
+        raise UserError("the query is empty; without a QUERY the duckdb shell opens")
     with connect(lake) as connection:
         _answer(connection, text, output_format, Path(out) if out else None)
 
 
 def _open_shell(path: Path) -> NoReturn:
     """Become the duckdb shell, so that keys, signals and the exit code are its own."""
-    beside = Path(sys.executable).with_name("duckdb")
-    program = str(beside) if beside.is_file() else shutil.which("duckdb")
+    program = _shell_program()
     if program is None:
-        raise UserError(
-            f"no duckdb shell beside {sys.executable} or on PATH; run: pip install duckdb-cli"
-        )
+        raise UserError(f"no duckdb shell in {sys.prefix} or on PATH; run: pip install duckdb-cli")
     os.execv(program, [program, "-readonly", str(path)])
+
+
+def _shell_program() -> str | None:
+    """Find the shell itself: the command that its package installs is a parent, whom Ctrl-C ends."""
+    package = find_spec("duckdb_cli")
+    for folder in (package and package.submodule_search_locations) or []:
+        program = Path(folder, "duckdb")
+        if os.access(program, os.X_OK):
+            return str(program)
+    return shutil.which("duckdb")
 
 
 def _answer(
@@ -86,18 +98,13 @@ def _answer(
             connection.execute(statement)
         rows = _relation(connection, last) if last else None
         if out:
-            _write_file(rows, out)
+            _write_file(connection, rows, out)
         elif rows is not None:
             _PRINTERS[output_format](rows)
     except duckdb.InterruptException:
-        _interrupted()
+        raise
     except duckdb.Error as error:
         raise UserError(_one_line(str(error))) from error
-    except (RuntimeError, KeyboardInterrupt) as error:
-        # A RuntimeError is what an interrupted fetch of rows raises.
-        if isinstance(error, RuntimeError) and "interrupt" not in str(error).lower():
-            raise
-        _interrupted()
 
 
 def _relation(
@@ -111,11 +118,6 @@ def _relation(
         # As a relation it is refused without the line; executed it is refused with it.
         connection.execute(statement)
         raise
-
-
-def _interrupted() -> NoReturn:
-    click.echo("interrupted", err=True)
-    sys.exit(130)
 
 
 def _one_line(message: str) -> str:
@@ -174,18 +176,21 @@ _PRINTERS: dict[str, Callable[[duckdb.DuckDBPyRelation], None]] = {
 }
 
 
-def _write_file(rows: duckdb.DuckDBPyRelation | None, out: Path) -> None:
+def _write_file(
+    connection: duckdb.DuckDBPyConnection, answer: duckdb.DuckDBPyRelation | None, out: Path
+) -> None:
     """Write the rows beside `out` and move them there, so that a half-written file never has its name."""
     file_format = _FILE_FORMATS.get(out.suffix)
     if file_format is None:
         raise UserError(f"--out {out}: the name must end with {', '.join(_FILE_FORMATS)}")
-    if rows is None:
+    if answer is None:
         raise UserError("--out: the query gives no rows")
     unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     target = str(unfinished).replace("'", "''")
     array = ", array true" if file_format == "json" else ""
     try:
-        rows.query("answer", f"copy (from answer) to '{target}' (format {file_format}{array})")
+        # DuckDB finds `answer` here by its name; unlike the relation's own methods this heeds Ctrl-C.
+        connection.execute(f"copy (from answer) to '{target}' (format {file_format}{array})")
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)

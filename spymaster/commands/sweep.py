@@ -19,7 +19,9 @@ def sweep(lake_path: str | None) -> None:
     Example:
       spymaster sweep --lake lake
     """
-    removed = Lake.from_option(lake_path).left_overs(remove=True)
+    lake = Lake.from_option(lake_path)
+    lake.check_exists()
+    removed = lake.left_overs(remove=True)
     for left in removed:
         of = f" of {left.purpose}" if left.purpose else ""
         click.echo(f"removed {left.folder}{of}, {left.bytes:,} bytes")

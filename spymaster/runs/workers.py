@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -94,8 +94,12 @@ class WorkerPool:
             worker.connection.send(task)
 
     def _start(self) -> _Worker:
+        _start_quiet_tracker()  # which lets Ctrl-C through again
+        with _ctrl_c_held():
+            return self._start_worker()
+
+    def _start_worker(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
-        _start_quiet_tracker()
         ours, theirs = context.Pipe()
         reading, writing = context.Pipe(duplex=False)
         process = context.Process(
@@ -136,6 +140,19 @@ class WorkerPool:
             task.asked or task.symbol, task.symbol, task.dt, "failed",
             f"the worker {how}, {_TRIES} times; if memory ran out, give fewer --workers",
         )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Hold Ctrl-C back from this thread, and from a process that is started meanwhile.
+
+    It would otherwise reach a worker before that ignores it, while its modules are imported.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_quiet_tracker() -> None:

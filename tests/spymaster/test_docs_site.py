@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from spymaster.dbt_code import dbt_project_dir
 from spymaster.docs_site import build_docs
@@ -45,6 +46,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
     process.send_signal(2)
     assert process.wait(timeout=20) == 0, "Ctrl-C ends it without an error"
     process.stdout.close()
+
+
+def test_ctrl_c_is_not_an_error_of_dbt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    interrupted = dbtRunnerResult(success=False, exception=KeyboardInterrupt())
+    monkeypatch.setattr(dbtRunner, "invoke", lambda *_: interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_docs(tmp_path / "site.html")
+    assert not list(tmp_path.iterdir())
 
 
 def inlined(path: Path, artifact: str) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import csv
 import doctest
 import io
 import json
+import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -24,6 +27,7 @@ from spymaster.partition_writer import write_partition
 
 COUNTS = "silver.future_mbo.physics_metric_counts"
 SPYMASTER = Path(sys.executable).with_name("spymaster")
+CTRL_C = "\x03"
 IV = "black76_iv(6003.25, 6005, 0.00074, 7.6356, 0.045, 'C')"
 
 
@@ -153,27 +157,94 @@ def test_without_a_query_it_is_the_duckdb_shell(lake):
     assert shell.returncode == 7
 
 
+class Terminal:
+    """A terminal with a program in it, which answers what programs ask of terminals."""
+
+    def __init__(self, *command: object) -> None:
+        self._pid, self._screen = pty.fork()
+        if self._pid == 0:
+            os.environ["TERM"] = "dumb"
+            os.execv(command[0], [str(part) for part in command])
+        self._seen = b""
+
+    def type(self, keys: str) -> None:
+        os.write(self._screen, keys.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Read until the text comes; then forget it and what came before."""
+        end = time.monotonic() + 20
+        while text.encode() not in self._seen:
+            assert time.monotonic() < end, f"no {text!r} in {self._seen!r}"
+            if select.select([self._screen], [], [], 0.1)[0]:
+                came = os.read(self._screen, 65_536)
+                if b"\x1b[c" in came:  # which terminal are you?
+                    self.type("\x1b[?1;2c")
+                self._seen += came
+        self._seen = self._seen.partition(text.encode())[2]
+
+    def end(self) -> int:
+        """Hang up and return the program's exit code."""
+        code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        os.close(self._screen)
+        return code
+
+
+def test_ctrl_c_in_the_shell_ends_the_query_and_not_the_shell(lake):
+    terminal = Terminal(SPYMASTER, "sql", "--lake", lake.root)
+    terminal.wait_for(" D ")
+    terminal.type("copy (select 'be' || 'gun') to '/dev/stderr' (header false); ")
+    terminal.type("select sum(i) from range(100000000000) t(i);\n")
+    terminal.wait_for("begun")
+    time.sleep(0.3)
+    terminal.type(CTRL_C)
+    terminal.wait_for(" D ")
+    terminal.type("select 6 * 7 as still_here;\n")
+    terminal.wait_for("42")
+    terminal.wait_for(" D ")
+    terminal.type(CTRL_C)  # at the prompt
+    terminal.type("select 6 * 8 as and_here;\n")
+    terminal.wait_for("48")
+    terminal.type(".exit 7\n")
+    assert terminal.end() == 7
+
+
 def test_without_a_shell_the_error_says_how_to_get_one(lake, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(sql_command, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="pip install duckdb-cli"):
         run(lake)
 
 
-def test_ctrl_c_ends_a_query(lake):
+@pytest.mark.parametrize("out", [[], ["--out", "rows.parquet"]], ids=["printed", "to a file"])
+def test_ctrl_c_ends_a_query(lake, tmp_path, out):
     query = (
         "copy (select 1) to '/dev/stderr' (header false);"  # says that it has begun
         "select sum(i) from range(100000000000) t(i)"
     )
     with subprocess.Popen(
-        [SPYMASTER, "sql", query, "--lake", lake.root], stderr=subprocess.PIPE, text=True
-    ) as process:
+        [SPYMASTER, "sql", query, "--lake", lake.root, *out],
+        stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    ) as process:  # fmt: skip
         assert process.stderr
         assert process.stderr.readline() == "1\n"
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == "interrupted\n"
+        assert process.stderr.read() == "spymaster: interrupted\n"
         assert process.wait(10) == 130
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("query", ["", " \n"])
+def test_an_empty_query_is_a_mistake(lake, query):
+    with pytest.raises(UserError, match="the query is empty"):
+        run(lake, query)
+    with pytest.raises(UserError, match="the query is empty"):
+        run(lake, "-", stdin=query)
+
+
+def test_refresh_takes_no_query(lake):
+    with pytest.raises(UserError, match="answers no QUERY"):
+        run(lake, "--refresh", "select 1")
 
 
 def test_the_example_in_the_module_runs():

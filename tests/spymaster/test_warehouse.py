@@ -213,6 +213,13 @@ def test_no_lake_is_a_users_error(tmp_path):
         connect(Lake(tmp_path / "absent"))
 
 
+def test_a_damaged_data_file_is_a_users_error(lake):
+    book_ref(lake, "2026-01-05").data_path.write_bytes(b"no parquet")
+    book_ref(lake, "2026-01-06").data_path.write_bytes(b"no parquet")
+    with pytest.raises(UserError, match=r"cannot make .*part-0\.parquet.*; spymaster status"):
+        refresh_warehouse(lake, always=True)
+
+
 def test_a_lake_that_cannot_be_written_has_its_file_in_the_cache(lake, tmp_path, monkeypatch):
     """As root everything can be written, so the answer of the system is given here."""
     monkeypatch.setattr("spymaster.warehouse.os.access", lambda *_: False)
@@ -251,19 +258,44 @@ def test_dbt_shows_the_published_lake(lake, tmp_path):
     """The target `warehouse`: ref() finds the views, without a build and without a change."""
     path = refresh_warehouse(lake)
     made = path.read_bytes()
-    shown = subprocess.run(
+    shown = dbt_on_warehouse(
+        lake, tmp_path,
+        "show", "--vars", "{dt: 2026-01-06, symbol: ESH6}", "--output", "json", "--inline",
+        "select dt, count(*) as seconds, round(black76_delta(100, 100, 1, 0.2, 0, 'C'), 3) as delta "
+        "from {{ ref('book_snapshot_1s') }} group by dt order by dt",
+    )  # fmt: skip
+    rows = json.loads(shown)["show"]
+    assert [(row["seconds"], row["delta"]) for row in rows] == [(10, 0.54), (10, 0.54)]
+    assert path.read_bytes() == made
+
+
+def test_dbt_documents_the_published_lake(lake, tmp_path):
+    """The catalogue of the target `warehouse` has the views as they are, readable columns too."""
+    path = refresh_warehouse(lake)
+    made = path.read_bytes()
+    dbt_on_warehouse(lake, tmp_path, "docs", "generate")
+    catalog = json.loads((tmp_path / "target" / "catalog.json").read_text())
+    assert catalog["errors"] is None
+    tables = {name.rpartition(".")[2]: node for name, node in catalog["nodes"].items()}
+    assert {contract.key.rpartition(".")[2] for contract in all_contracts()} - {
+        "mbo", "statistics", "instrument_definitions",
+    } <= set(tables)  # fmt: skip
+    assert list(tables["book_snapshot_1s"]["columns"])[:4] == [
+        "symbol", "dt", "window_start_ts_ns", "window_start_at",
+    ]  # fmt: skip
+    assert path.read_bytes() == made
+
+
+def dbt_on_warehouse(lake: Lake, folder: Path, *command: str) -> str:
+    """Run dbt on the published lake and return what it says."""
+    done = subprocess.run(
         [
-            *(Path(sys.executable).with_name("dbt"), "--quiet", "show", "--target", "warehouse"),
+            *(Path(sys.executable).with_name("dbt"), "--quiet", *command, "--target", "warehouse"),
             *("--project-dir", dbt_project_dir(), "--profiles-dir", dbt_project_dir()),
-            *("--target-path", tmp_path / "target", "--log-path", tmp_path / "logs"),
-            *("--vars", "{dt: 2026-01-06, symbol: ESH6}", "--output", "json", "--inline"),
-            "select dt, count(*) as seconds, round(black76_delta(100, 100, 1, 0.2, 0, 'C'), 3) as delta "
-            "from {{ ref('book_snapshot_1s') }} group by dt order by dt",
+            *("--target-path", folder / "target", "--log-path", folder / "logs"),
         ],
         env=os.environ | {"SPYMASTER_LAKE": str(lake.root)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert shown.returncode == 0, shown.stdout
-    rows = json.loads(shown.stdout)["show"]
-    assert [(row["seconds"], row["delta"]) for row in rows] == [(10, 0.54), (10, 0.54)]
-    assert path.read_bytes() == made
+    assert done.returncode == 0, done.stdout
+    return done.stdout

@@ -237,6 +237,14 @@ def test_damage_is_one_line_and_overwrite_repairs(lake: Lake, no_dbt, spoil):
     assert build_range(day, print)[0].why.endswith("ingest its file again")
 
 
+def test_a_rerun_builds_a_damaged_parent_too(lake: Lake):
+    whole = ref(lake).data_path.read_bytes()
+    spoil_size(ref(lake))
+    done = spymaster(lake, "rerun", "vacuum_surface_1s", "--symbol", SYMBOL, "--dt", DT, *VARS)
+    assert done.returncode == 0, done.stderr
+    assert ref(lake).data_path.read_bytes() == whole
+
+
 def test_a_copied_lake_is_not_damaged(lake: Lake, no_dbt):
     """A copy's data may be newer than its manifest: equal bytes are no damage."""
     ref(lake).data_path.touch()
