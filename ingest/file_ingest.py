@@ -113,7 +113,8 @@ def ingest_file(
     Raises UserError, one line that names the file, for anything that is wrong with the file, the
     partitions or the disk.
 
-    >>> ingest_file(Path("es.dbn.zst"), Lake(Path("lake")), root="ES")  # doctest: +SKIP
+    >>> ingest_file(Path("es.dbn.zst"), Lake(Path("lake")), root="ES").messages
+    1000
     """
     claimed = {} if claimed is None else claimed
     parts: list[IngestedFile] = []

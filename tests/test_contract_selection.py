@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import os
 import pickle
@@ -21,7 +20,7 @@ from selection_lake import (
     make_lake,
 )
 
-from spymaster import contract_selection, root_days
+from spymaster import root_days
 from spymaster.contract_selection import KEY, contract_for, read_selection, select_contract
 from spymaster.dbt_code import dbt_project_dir
 from spymaster.dbt_run import build_day
@@ -237,8 +236,3 @@ def test_contracts_of_another_root_and_folders_of_no_contract_do_not_count(lake:
     assert root_days.contracts_in(lake) == ["ESH6", "ESM6", "NQH6"]
     assert is_partition_complete(partition_ref(lake, KEY, "ES", "2026-03-17"))
     assert why_stale(lake, "2026-03-17") is None
-
-
-@pytest.mark.parametrize("module", [contract_selection, root_days])
-def test_the_examples_run(module):
-    assert doctest.testmod(module).failed == 0
