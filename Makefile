@@ -68,7 +68,7 @@ format: setup ## Format Python and SQL.
 kills: setup ## Builds killed 50 times at random moments while readers look on (ten minutes).
 	$(BIN)/python tests/kills.py
 
-bench: setup ## Every benchmark in bench/, one after the other (half an hour).
+bench: setup ## Every benchmark in bench/, one after the other (long).
 	$(BIN)/python -m bench
 
 clean: ## Remove what tools left; the lake stays.
