@@ -44,8 +44,7 @@ hud: setup ## The HUD in the browser, on the newest complete day of the lake; wi
 page: ## Build the HUD's page from its sources (Node and npm).
 	cd spymaster/hud/page_src && npm install --no-package-lock --no-audit --no-fund && npx tsc --noEmit && node build.mjs
 
-# Browser tests are skipped, with a word, where there is none and it cannot be installed.
-browser:
+browser: ## Install chromium for the browser tests; where it cannot be, they are skipped with a word.
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
 		|| echo "no chromium and no way to install it (apt-get as root): browser tests are skipped"
@@ -69,7 +68,7 @@ format: setup ## Format Python and SQL.
 kills: setup ## Builds killed 50 times at random moments while readers look on (ten minutes).
 	$(BIN)/python tests/kills.py
 
-bench: setup ## Messages a second of sample, ingest and engine (several minutes).
+bench: setup ## Every benchmark in bench/, one after the other (long).
 	$(BIN)/python -m bench
 
 clean: ## Remove what tools left; the lake stays.

@@ -1,6 +1,6 @@
 """The HUD page in headless Chromium without a GPU: size, time of a drawing, idle cost, memory.
 
-    python -m bench.bench_hud_page [--windows 7200]
+    python bench/bench_hud_page.py [--windows 7200]
 
 It serves a day of random rows (some eight prices traded in each second) and plays it at 60x into a
 picture of 1800 x 400. Drawing is measured by the page (from the first canvas call to the last); idle

@@ -108,7 +108,7 @@ def _json_verb(verb: Callable[[Any], Any]) -> Callable[[str], str]:
     return call
 
 
-class Plugin(BasePlugin):  # type: ignore[misc]
+class Plugin(BasePlugin):  # type: ignore[misc] # which has no types
     """Registers the verbs and SQL functions in every connection that dbt opens."""
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:

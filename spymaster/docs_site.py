@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -54,7 +53,7 @@ def build_docs(out: Path) -> int:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(page)
-        os.replace(part, out)  # noqa: PTH105 - the step that makes it visible
+        part.replace(out)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
     return len(page)
@@ -84,9 +83,9 @@ def standalone(page: str) -> str:
 class _OnePage(BaseHTTPRequestHandler):
     """Answers `/` with the page and everything else with 404: no path of a request is ever opened."""
 
-    def __init__(self, page: bytes, *args: object) -> None:
+    def __init__(self, page: bytes, *args: Any) -> None:
         self._page = page
-        super().__init__(*args)  # type: ignore[arg-type]
+        super().__init__(*args)
 
     def do_GET(self) -> None:
         """Send the page."""

@@ -38,7 +38,6 @@ CALIBRATION, VACUUM = "physics_norm_calibration", "vacuum_surface_1s"
 BANDS, SURFACE = "physics_bands_1s", "physics_surface_1s"
 STATISTICS, QUOTE = "statistics_clean", "option_quote_1s"
 GEX, LEVELS = "gex_surface_1s", "gex_levels_1s"
-TOUCH = "best_bid_price_int, best_ask_price_int"
 KNOWN = f"{HERE} and gex_abs > 0"
 
 _DATA = [

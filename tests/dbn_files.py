@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from types import SimpleNamespace
 
+import databento
 import numpy as np
 import zstandard
 from databento_dbn import DBN_VERSION, UNDEF_PRICE, Metadata, Schema, SType
@@ -19,6 +20,11 @@ MIDNIGHT_NS = (DAY - datetime.date(1970, 1, 1)).days * DAY_NS
 NOON_NS = MIDNIGHT_NS + DAY_NS // 2
 ESH6, ESM6, NQH6, SPREAD = 5602, 5603, 7001, 9001
 SYMBOLS = {"ESH6": ESH6, "ESM6": ESM6, "NQH6": NQH6, "ESH6-ESM6": SPREAD}
+
+
+def databento_records(path: Path) -> np.ndarray:
+    """The records of a file as Databento's own reader has them."""
+    return databento.DBNStore.from_bytes(path.read_bytes()).to_ndarray()
 
 
 def mbo_records(

@@ -108,7 +108,7 @@ class Socket:
             while time.monotonic() < deadline:
                 self.get(max(deadline - time.monotonic(), 0.01))
         except ConnectionClosed as closed:
-            return closed.rcvd.code, closed.rcvd.reason  # type: ignore[union-attr]
+            return closed.rcvd.code, closed.rcvd.reason
         raise AssertionError("the server did not close")
 
 

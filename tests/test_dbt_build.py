@@ -12,11 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-import databento
 import duckdb
 import numpy as np
 import pytest
-from dbn_files import ESH6, metadata, write_dbn
+from dbn_files import ESH6, databento_records, metadata, write_dbn
 from engine_runs import TABLES
 from oracle_book import oracle_book
 
@@ -86,7 +85,7 @@ def test_the_plain_dbt_command_builds_what_the_oracle_says(lake: Lake, sample_fi
     done = dbt_build(lake, {"dt": DT, "symbol": SYMBOL, "hud_max_ticks": 40, **SESSION})
     assert done.returncode == 0, done.stdout
     assert "gex_surface_1s: no options on ESH6 on 2026-01-06, skipped" in done.stdout
-    records = databento.DBNStore.from_bytes(sample_file.read_bytes()).to_ndarray().view(RECORD)
+    records = databento_records(sample_file).view(RECORD)
     expected = oracle_book(
         records, tick_int=TICK_INT, session_start_ns=SESSION_START_NS,
         session_end_ns=SESSION_START_NS + 120 * 10**9, hud_max_ticks=40,
@@ -191,7 +190,7 @@ def test_a_users_mistake_is_one_line_and_publishes_nothing(
 
 def test_off_tick_prices_beyond_the_limit_fail_the_build(tmp_path: Path, sample_file: Path):
     """Bad data beyond max_anomaly_share: a line with kind, index, ts_event, order_id; nothing stays."""
-    raw = databento.DBNStore.from_bytes(sample_file.read_bytes()).to_ndarray().view(RECORD).copy()
+    raw = databento_records(sample_file).view(RECORD).copy()
     adds = np.flatnonzero((raw["action"] == ord("A")) & (raw["flags"] & 32 == 0))
     raw["price"][adds[:500]] += 1
     raw["instrument_id"] = ESH6

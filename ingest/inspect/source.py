@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class Batch:
     total: int | None
 
 
-class Source:
+class Source(ABC):
     """A stream of MBO records; iterate `batches` once.
 
     >>> with open_source(Path("es.dbn.zst"), None, None, None) as source:
@@ -43,13 +44,13 @@ class Source:
 
     name: str
 
+    @abstractmethod
     def batches(self) -> Iterator[Batch]:
         """Yield the records in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def symbol_of(self, instrument_id: int, at_ns: int) -> str | None:
         """Return an instrument's raw symbol on the day of a time, None if the source does not tell."""
-        raise NotImplementedError
 
 
 class _FileSource(Source):

@@ -27,6 +27,8 @@ from spymaster.terminal import console
 
 Command = Callable[..., Any]
 
+_NUMBERS = ("built", "fresh", "rows", "seconds", "size")
+
 
 @dataclass(frozen=True)
 class ChosenDays:
@@ -164,9 +166,7 @@ def known_vars() -> list[str]:
 def build_summary(title: str, tables: list[BuiltTable]) -> Table:
     """Return what was built of one day as a table for the terminal."""
     view = Table(title=title, title_justify="left")
-    for name, justify in (("table", "left"), ("outcome", "left"), ("rows", "right"),
-                          ("seconds", "right"), ("size", "right")):  # fmt: skip
-        view.add_column(name, justify=justify)  # type: ignore[arg-type]
+    _add_columns(view, "table", "outcome", "rows", "seconds", "size")
     for table in tables:
         seconds = f"{table.seconds:.1f}" if table.seconds is not None else ""
         size = f"{table.bytes / 1e6:,.1f} MB"
@@ -174,13 +174,16 @@ def build_summary(title: str, tables: list[BuiltTable]) -> Table:
     return view
 
 
+def _add_columns(view: Table, *names: str) -> None:
+    for name in names:
+        view.add_column(name, justify="right" if name in _NUMBERS else "left")
+
+
 def range_summary(results: list[DayResult]) -> Table:
     """Return a row a (symbol, dt): what became of it, how many tables, rows, and why."""
     view = Table()
-    for name, justify in (("symbol", "left"), ("dt", "left"), ("contract", "left"),
-                          ("outcome", "left"), ("built", "right"), ("fresh", "right"),
-                          ("rows", "right"), ("seconds", "right"), ("why", "left")):  # fmt: skip
-        view.add_column(name, justify=justify)  # type: ignore[arg-type]
+    _add_columns(view, "symbol", "dt", "contract", "outcome", "built", "fresh", "rows", "seconds",
+                 "why")  # fmt: skip
     for result in results:
         rows = sum(table.rows for table in result.tables)
         there = [str(result.built), str(len(result.tables) - result.built), f"{rows:,}",

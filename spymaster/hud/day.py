@@ -261,6 +261,17 @@ def _add_validity(
     return {"depth": book_valid, "flow": is_valid & is_told}
 
 
+def _ticks_of(frame: _Frame, key: str, arrays: dict[str, pa.Array]) -> _TickArrays | None:
+    """Read a table's lists over ticks; without the table they are null, and there is nothing to read."""
+    columns = columns_of(key, "ticks")
+    if key not in frame.tables.manifests:
+        arrays.update((column.name, _null_ticks(frame, column)) for column in columns)
+        return None
+    ticks = _TickArrays(frame, key, columns)
+    ticks.fill()
+    return ticks
+
+
 def _add_quantities_by_tick(
     frame: _Frame,
     key: str,
@@ -268,31 +279,25 @@ def _add_quantities_by_tick(
     has_spot: Array,
     known: dict[str, Array],
 ) -> None:
-    columns = columns_of(key, "ticks")
-    if key not in frame.tables.manifests:
-        arrays.update((column.name, _null_ticks(frame, column)) for column in columns)
+    ticks = _ticks_of(frame, key, arrays)
+    if ticks is None:
         return
-    ticks = _TickArrays(frame, key, columns)
-    ticks.fill()
     unknown = {
         (group, side): None if whole.all() else ~(has_row | whole[:, None])
         for group, whole in known.items()
         for side, has_row in ticks.has_row.items()
     }
-    for column in columns:
+    for column in ticks.columns:
         arrays[column.name] = ticks.lists(column, has_spot, unknown[column.group, column.side])
 
 
 def _add_floats_by_tick(
     frame: _Frame, key: str, arrays: dict[str, pa.Array], has_spot: Array
 ) -> None:
-    columns = columns_of(key, "ticks")
-    if key not in frame.tables.manifests:
-        arrays.update((column.name, _null_ticks(frame, column)) for column in columns)
+    ticks = _ticks_of(frame, key, arrays)
+    if ticks is None:
         return
-    ticks = _TickArrays(frame, key, columns)
-    ticks.fill()
-    for column in columns:
+    for column in ticks.columns:
         unknown = ~ticks.has_row[column.side]
         arrays[column.name] = ticks.lists(column, has_spot, unknown)
 

@@ -202,7 +202,7 @@ def _keep(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(content)
-        os.replace(file.name, path)  # noqa: PTH105
+        Path(file.name).replace(path)
         by_age = sorted(path.parent.iterdir(), key=lambda other: other.stat().st_mtime)
         for old in by_age[:-_KEPT_FILES]:
             old.unlink(missing_ok=True)

@@ -67,11 +67,6 @@ class WorkerPool:
         """The tasks that are under way."""
         return [worker.task for worker in self._workers if worker.task is not None]
 
-    @property
-    def process_ids(self) -> list[int]:
-        """The workers' process ids."""
-        return [worker.process.pid for worker in self._workers if worker.process.pid]
-
     def submit(self, task: DayTask) -> None:
         """Begin a task; there must be room."""
         self._begin(task, tries=1)
@@ -80,8 +75,9 @@ class WorkerPool:
         """Wait until a task is done and return the results there are."""
         busy = {worker.connection: worker for worker in self._workers if worker.task is not None}
         results = []
-        for connection in wait(list(busy)):
-            result = self._hear(busy[connection])  # type: ignore[index]
+        ready = wait(list(busy))
+        for worker in (worker for connection, worker in busy.items() if connection in ready):
+            result = self._hear(worker)
             if result is not None:
                 results.append(result)
         return results
@@ -121,7 +117,8 @@ class WorkerPool:
             self._say(message)
             return None
         worker.task = None
-        return message  # type: ignore[no-any-return]
+        result: DayResult = message
+        return result
 
     def _bury(self, worker: _Worker) -> DayResult | None:
         """Begin a dead worker's task once more in another; the second time it has failed."""

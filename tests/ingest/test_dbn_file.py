@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import databento
 import numpy as np
 import pytest
 from databento_dbn import Schema
-from dbn_files import mbo_records, metadata, write_dbn
+from dbn_files import databento_records, mbo_records, metadata, write_dbn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_data import ESH4, real_path
@@ -74,7 +73,7 @@ def test_source_reads_the_rest(tmp_path: Path) -> None:
 def test_same_as_databento(tmp_path: Path) -> None:
     """A real file gives what Databento's own reader gives."""
     path = real_path(ESH4)
-    theirs = databento.DBNStore.from_bytes(path.read_bytes()).to_ndarray()
+    theirs = databento_records(path)
     assert read(path).tobytes() == theirs.tobytes()
 
 

@@ -175,7 +175,7 @@ def test_duplicates_and_additions_stay(tmp_path: Path, lake: Lake, chunk_records
     assert rows(lake, "2026-01-07").column("underlying").to_pylist() == ["ESU6"]
     definitions, day = LakeDefinitions(lake, None), MIDNIGHT_NS // DAY_NS
     underlyings = [
-        definitions.find(number, on_day).underlying  # type: ignore[union-attr]
+        definitions.find(number, on_day).underlying
         for number, on_day in ((77, day), (99, day), (99, day + 1))
     ]
     assert underlyings == ["ESM6", "ESH6", "ESU6"]

@@ -188,7 +188,7 @@ def test_instrument_id_download(tmp_path: Path, lake: Lake) -> None:
     """A file downloaded by instrument number works if the mapping gives raw symbols."""
     mapping = {str(ESH6): "ESH6"}
     header = metadata(
-        mapping,  # type: ignore[arg-type]
+        mapping,
         stype_in=SType.INSTRUMENT_ID,
         stype_out=SType.RAW_SYMBOL,
     )
@@ -217,7 +217,7 @@ BAD_FILES = {
     "only spreads": (mbo_records(9, instruments=(SPREAD,)), metadata(), "it holds spreads"),
     "no mapping": (mbo_records(9), metadata({}), "without a symbol on 2026-01-06"),
     "wrong days": (mbo_records(9, start_ns=NOON_NS + 9 * DAY_NS), metadata(), "2026-01-15"),
-    "number twice": (mbo_records(9), metadata({"ESH6": "x"}), "mapping"),  # type: ignore[dict-item]
+    "number twice": (mbo_records(9), metadata({"ESH6": "x"}), "mapping"),
     "action": (with_value("action", 321, ord("Z")), metadata(), "record 321: unknown action b'Z'"),
     "side": (with_value("side", 399, 0), metadata(), "record 399: unknown side b'\\x00'"),
     "time back": (with_value("ts_recv", 200, 5), metadata(), "record 200: ts_recv goes back"),
@@ -419,7 +419,7 @@ def test_run_ahead_stops_with_its_consumer() -> None:
         finally:
             closed.append(last)
 
-    ahead = run_ahead(numbers(10**9), 2)  # type: ignore[arg-type,var-annotated]
+    ahead = run_ahead(numbers(10**9), 2)
     assert next(ahead) == 0
     ahead.close()
     deadline = time.monotonic() + 5
@@ -428,7 +428,7 @@ def test_run_ahead_stops_with_its_consumer() -> None:
     assert closed == [10**9]
     found = []
     with pytest.raises(UserError, match="the end"):
-        found.extend(n for n in run_ahead(numbers(3), 2))  # type: ignore[arg-type,var-annotated]
+        found.extend(n for n in run_ahead(numbers(3), 2))
     assert closed[-1] == 3
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from databento_dbn import F_BAD_TS_RECV
+from dbn_files import databento_records
 
 from ingest.sample import Form, MarketConfig, file_name, write_day
 from ingest.sample.command import sample
@@ -27,10 +28,6 @@ SNAPSHOT_FLAGS = int(F_SNAPSHOT) | int(F_BAD_TS_RECV)
 NS = 1_000_000_000
 
 
-def records(path: Path) -> np.ndarray[Any, Any]:
-    return databento.DBNStore.from_bytes(path.read_bytes()).to_ndarray()
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("sample")
@@ -39,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def stream(folder: Path) -> np.ndarray[Any, Any]:
     write_day(folder / "new.dbn.zst", MARKET)
-    return records(folder / "new.dbn.zst")
+    return databento_records(folder / "new.dbn.zst")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +65,7 @@ def test_same_seed_same_bytes_whatever_the_chunks(folder: Path) -> None:
     again = folder / "again.dbn.zst"
     write_day(again, market)
     assert large.read_bytes() == again.read_bytes()
-    assert np.array_equal(records(small), records(large))
+    assert np.array_equal(databento_records(small), databento_records(large))
     write_day(again, dataclasses.replace(market, seed=8))
     assert large.read_bytes() != again.read_bytes()
 
@@ -145,7 +142,7 @@ def test_event_grammar(flow: np.ndarray[Any, Any]) -> None:
 
 def test_old_form_is_the_same_stream_without_n(stream: np.ndarray[Any, Any], folder: Path) -> None:
     write_day(folder / "old.dbn.zst", dataclasses.replace(MARKET, form=Form.OLD))
-    old = records(folder / "old.dbn.zst")
+    old = databento_records(folder / "old.dbn.zst")
     ends_span = np.flatnonzero(stream["action"] == b"N")
     assert len(ends_span) > 100
     assert not (old["action"] == b"N").any()
@@ -254,7 +251,7 @@ def test_replay_has_no_unknown_order_and_never_crosses(
     folder: Path, seed: int, messages: int
 ) -> None:
     write_day(folder / "replay.dbn.zst", dataclasses.replace(MARKET, seed=seed, messages=messages))
-    stream = records(folder / "replay.dbn.zst")
+    stream = databento_records(folder / "replay.dbn.zst")
     replay = Replay()
     opened = False
     was_crossed = False
@@ -294,7 +291,7 @@ def test_auction_prints_one_price_for_all(flow: np.ndarray[Any, Any]) -> None:
 def test_session_start_has_its_auction_and_the_halt_is_silent(folder: Path) -> None:
     market = MarketConfig(messages=20_000, start=time(16, 59), minutes=63, auction=False)
     write_day(folder / "session.dbn.zst", market)
-    stream = records(folder / "session.dbn.zst")
+    stream = databento_records(folder / "session.dbn.zst")
     flow = stream[(stream["flags"] & int(F_SNAPSHOT)) == 0]
     seconds = (flow["ts_event"].astype("i8") - market.midnight_ns) / NS
     halt, pre_open, session = 22 * 3600, 23 * 3600 - 60, 23 * 3600
@@ -306,7 +303,7 @@ def test_session_start_has_its_auction_and_the_halt_is_silent(folder: Path) -> N
 @pytest.mark.parametrize("messages", [1_000, 1_001, 4_321])
 def test_few_messages(folder: Path, messages: int) -> None:
     summary = write_day(folder / "few.dbn.zst", MarketConfig(messages=messages))
-    assert summary.messages == messages == len(records(folder / "few.dbn.zst"))
+    assert summary.messages == messages == len(databento_records(folder / "few.dbn.zst"))
 
 
 def test_other_product_and_price(folder: Path) -> None:
@@ -314,7 +311,7 @@ def test_other_product_and_price(folder: Path) -> None:
     summary = write_day(folder / "cl.dbn.zst", market)
     assert summary.first_price is not None
     assert abs(summary.first_price - 60 * NS) < NS
-    prices = records(folder / "cl.dbn.zst")["price"]
+    prices = databento_records(folder / "cl.dbn.zst")["price"]
     assert (prices[prices != UNDEF_PRICE] % 10_000_000 == 0).all()
 
 

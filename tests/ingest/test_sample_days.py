@@ -9,10 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import databento
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from dbn_files import databento_records
 
 from ingest.sample import MarketConfig, OptionConfig, file_name, roll, write_day
 from ingest.sample.command import sample
@@ -31,10 +31,6 @@ def nothing(_count: int) -> None:
     """Nobody watches."""
 
 
-def records(path: Path) -> np.ndarray[Any, Any]:
-    return databento.DBNStore.from_bytes(path.read_bytes()).to_ndarray()
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("days")
@@ -51,7 +47,7 @@ def contract_of(path: Path) -> str:
 
 def volumes(day: WrittenDay) -> dict[str, int]:
     """Contracts traded, by contract."""
-    flows = {contract_of(summary.path): records(summary.path) for summary in day.futures}
+    flows = {contract_of(summary.path): databento_records(summary.path) for summary in day.futures}
     return {name: int(flow["size"][flow["action"] == b"T"].sum()) for name, flow in flows.items()}
 
 
@@ -75,7 +71,7 @@ def test_each_day_has_the_files_that_a_download_would_have(folder: Path, written
 
 def test_definitions_have_what_is_still_to_expire_and_when(folder: Path, written: list[WrittenDay]):
     for day in DATES:
-        found = records(folder / file_name(replace(MARKET, dt=day), "definition"))
+        found = databento_records(folder / file_name(replace(MARKET, dt=day), "definition"))
         futures = found[found["instrument_class"] == b"F"]
         expirations = {
             row["raw_symbol"].decode(): int(row["expiration"]) for row in futures
@@ -112,7 +108,10 @@ def test_a_day_begins_where_the_day_before_ended_and_the_spread_stays(written: l
 
 def test_a_contract_ends_with_its_expiration(written: list[WrittenDay]):
     """The third Friday at 9:30 in New York, two minutes after the simulated time began."""
-    last = {contract_of(s.path): records(s.path)["ts_event"].max() for s in written[-2].futures}
+    last = {
+        contract_of(s.path): databento_records(s.path)["ts_event"].max()
+        for s in written[-2].futures
+    }
     assert EXPIRATIONS["ESH6"] - 60 * POINT < last["ESH6"] < EXPIRATIONS["ESH6"] < last["ESM6"]
     whole = RollPlan(replace(MARKET, full_day=True, dt=date(2026, 3, 20)), RollConfig()).days[0]
     assert whole.front.minutes == 13.5 * 60  # from midnight UTC on
@@ -148,9 +147,9 @@ def test_options_are_on_the_contract_that_trades_most(tmp_path: Path):
     for day, underlying in zip(days, ("ESH6", "ESM6"), strict=True):
         assert day.options is not None
         assert day.options.messages == 400
-        found = records(day.options.definition_path)
+        found = databento_records(day.options.definition_path)
         options_on = found["underlying"][np.isin(found["instrument_class"], (b"C", b"P"))]
-        traded = set(records(day.options.mbo_path)["instrument_id"])
+        traded = set(databento_records(day.options.mbo_path)["instrument_id"])
         ids = found["instrument_id"][found["underlying"] == underlying.encode()]
         assert underlying.encode() in options_on
         assert traded & set(ids)

@@ -133,7 +133,7 @@ def test_many_at_once_load_a_day_once(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def counting(*arguments: object) -> object:
         loads.append(arguments)
-        return load_day(*arguments)  # type: ignore[arg-type]
+        return load_day(*arguments)
 
     monkeypatch.setattr(day_cache, "load_day", counting)
     with HudServer(hud_lake(tmp_path, OLD), ServerOptions(port=0)).in_thread() as server:
