@@ -55,11 +55,13 @@ class _Orders:
             return
         if kind == mbo.MODIFY and known:
             self.confirm(order_id)
+        elif qty and order_id in self.traded and not self.traded[order_id]["confirmed"]:
+            self.traded[order_id] |= {"side": letter, "price": price, "before": qty}
         self.set(order_id, letter, price, qty)
 
     def announce(self, order_id: int, qty: int) -> None:
-        if order_id in self.resting and qty:
-            side, price, before = self.resting[order_id]
+        if qty:
+            side, price, before = self.resting.get(order_id, ("", 0, 0))
             one = self.traded.setdefault(
                 order_id,
                 {"side": side, "price": price, "before": before, "filled": 0, "confirmed": False},
