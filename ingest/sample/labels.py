@@ -16,7 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingest.sample.dbn_file import file_name
 from ingest.sample.draw import compiled
+from ingest.sample.market import MarketConfig
 from spymaster.errors import UserError
 
 KIND_NAMES: Final = (
@@ -78,6 +80,15 @@ def note_label(x: Any, kind: int, side: int, level: int, order_id: int, quantity
     label.side = side
     label.kind = kind
     s.labels += 1
+
+
+def truth_name(config: MarketConfig) -> str:
+    """Return the name of the labels' file of a contract's day.
+
+    >>> truth_name(MarketConfig())
+    'glbx-mdp3-20260106.truth.ESH6.parquet'
+    """
+    return file_name(config, "truth", config.contract, "parquet")
 
 
 @contextmanager
