@@ -23,7 +23,7 @@ from spymaster_udf.order_table import SLOTS_AN_ORDER, find_order, home_slot, rem
 from spymaster_udf.price_levels import ASK_SIDE, BID_SIDE, NEAR_TICKS, find_level, index_level
 
 ADD, CANCEL, MODIFY, CLEAR = mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.CLEAR
-FILL = mbo.FILL
+FILL, TRADE = mbo.FILL, mbo.TRADE
 ASK, BID = mbo.ASK, mbo.BID
 F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
 UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
@@ -67,6 +67,7 @@ CLOCK: Final = next(_place)
 WINDOW: Final = next(_place)  # number of the open window, NONE_INT before the first
 IN_SNAPSHOT: Final = next(_place)
 INSTRUMENT: Final = next(_place)
+AGGRESSOR: Final = next(_place)  # order id of the event's last T, 0 where none is told
 ORDER_COUNT: Final = next(_place)
 POOL_TOP: Final = next(_place)  # places of the pool that were ever used
 FREE_COUNT: Final = next(_place)  # of these, free again
@@ -391,6 +392,8 @@ def follow_orders(
         noted_late = False
         if kind == CLEAR:
             _clear(orders, pool, levels, state)
+        elif kind == TRADE:
+            state[AGGRESSOR] = np.int64(order_id[at])
         elif _is_applicable(kind, price[at], size[at], side[at], tick_int):
             if kind != FILL:
                 key = 2 * (price[at] // tick_int) + (ASK_SIDE if side[at] == ASK else BID_SIDE)
@@ -398,6 +401,10 @@ def follow_orders(
                     kind, order_id[at], key, size[at],
                     orders, pool, free, levels, index, near, announced, traded, state,
                 )  # fmt: skip
+            elif order_id[at] == np.uint64(state[AGGRESSOR]) and state[AGGRESSOR] != 0:
+                # The aggressor was an order of the book that was moved through the price: it met
+                # others' liquidity and was none.
+                pass
             elif flag & F_LAST == 0:
                 _note_fill(orders, pool, announced, traded, state, order_id[at], size[at])
             else:
@@ -407,6 +414,7 @@ def follow_orders(
         if flag & F_LAST != 0:
             if state[TRADED_COUNT] != 0:
                 _end_event(orders, pool, levels, index, near, announced, traded, flows, state)
+            state[AGGRESSOR] = 0
             if noted_late:
                 _note_fill(orders, pool, announced, traded, state, order_id[at], size[at])
             state[IN_SNAPSHOT] = 0

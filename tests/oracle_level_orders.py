@@ -22,6 +22,7 @@ class _Orders:
         self.resting: dict[int, tuple[str, int, int]] = {}
         self.traded: dict[int, dict[str, Any]] = {}
         self.flows: list[dict[str, Any]] = []
+        self.aggressor = 0
 
     def depth(self, side: str, price: int) -> int:
         return sum(q for s, p, q in self.resting.values() if (s, p) == (side, price))
@@ -37,10 +38,14 @@ class _Orders:
         qty, price = int(record["size"]), int(record["price"])
         if kind == mbo.CLEAR:
             self.resting.clear()
+        if kind == mbo.TRADE:
+            self.aggressor = order_id
         if kind not in (mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.FILL) or qty == mbo.UNDEF_ORDER_SIZE:
             return
         known = self.resting.get(order_id)
         if kind == mbo.FILL:
+            if self.aggressor and order_id == self.aggressor:
+                return
             if not int(record["flags"]) & mbo.F_LAST:
                 self.announce(order_id, qty)
             return
@@ -120,7 +125,9 @@ def oracle_level_orders(
             in_snapshot = False
             orders.end_event()
             size = int(record["size"])
-            if record["action"] == mbo.FILL and size != mbo.UNDEF_ORDER_SIZE:
+            is_own = orders.aggressor and orders.aggressor == int(record["order_id"])
+            orders.aggressor = 0
+            if record["action"] == mbo.FILL and size != mbo.UNDEF_ORDER_SIZE and not is_own:
                 orders.announce(int(record["order_id"]), size)
     if window is not None:
         rows += _rows(orders, window, spots.get(window), tick_int, hud_max_ticks)

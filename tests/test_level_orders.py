@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -141,13 +142,24 @@ def test_an_order_filled_before_it_is_entered(events: list[Any], fills: int, exe
 
 
 def test_real_icebergs_are_found():
-    """ESH4's first two hours: 86 refreshes brought 506 contracts that no level had shown."""
+    """ESH4's first two hours: 85 refreshes brought 503 contracts that no level had shown.
+
+    In each second what the orders of a side traded is what aggressors took, the auction's apart.
+    """
     records = real_mbo(ESH4)
-    tables = engine_tables(records, **{**ESH4_SESSION, "hud_max_ticks": 200})
+    tables = engine_tables(records, **ESH4_SESSION)
     book = tables["book_snapshot_1s"].to_pylist()
-    rows = run(records, windows_of(book))
-    assert sum(row["refresh_count"] for row in rows) == 86
-    assert sum(row["refreshed_qty"] for row in rows) == 506
+    rows = run(records, windows_of(book), reach=ESH4_SESSION["hud_max_ticks"])
+    assert sum(row["refresh_count"] for row in rows) == 85
+    assert sum(row["refreshed_qty"] for row in rows) == 503
+    taken: dict[tuple[int, str], int] = defaultdict(int)
+    for row in rows:
+        taken[row["window_start_ts_ns"], row["side"]] += row["executed_qty"]
+    auctions = [row for row in book if row["trade_other_qty"]]
+    assert len(auctions) == 1
+    for row in book:
+        asks, bids = (taken[row["window_start_ts_ns"], side] for side in "AB")
+        assert row in auctions or (asks, bids) == (row["trade_buy_qty"], row["trade_sell_qty"])
     assert _disagreements(tables["wall_surface_1s"], pa.Table.from_pylist(rows)) == 0
 
 
@@ -200,6 +212,22 @@ def traded(fills: dict[int, int], *changes: tuple[int, int, int]) -> list[dict[s
     announced = [{"action": FILL, "order_id": o, "size": q} for o, q in fills.items()]
     after = [{"action": kind, "order_id": o, "size": q} for kind, o, q in changes]
     return event(trade, *announced, *after)
+
+
+def test_an_aggressor_from_the_book_trades_at_no_level_of_its_own():
+    """A bid that is moved through the asks and filled: its old level traded nothing, and is gone."""
+    own = {"order_id": 1, "size": 4}
+    moved = [
+        {"action": TRADE, **own}, {"action": FILL, **own},
+        {"action": FILL, "side": ASK, "order_id": 2, "size": 4, "price": PRICE + ES_TICK_INT},
+        {"action": CANCEL, **own}, {"action": CANCEL, "side": ASK, "order_id": 2, "size": 4},
+    ]  # fmt: skip
+    ask = [{"action": ADD, "side": ASK, "order_id": 2, "size": 9, "price": PRICE + ES_TICK_INT}]
+    [row] = run(records_of(add(1, 4), event(*ask), event(*moved)), [(0, PRICE)])
+    assert (row["side"], row["executed_qty"], row["largest_order_qty"]) == ("A", 4, 5)
+    # The next event's F of the same order is an F like any other.
+    again = traded({1: 2}, (MODIFY, 1, 2))
+    assert level(add(1, 4), event({"action": TRADE, **own}), again)["executed_qty"] == 2
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,8 @@ def write_day_with_options(
 
     The future's file is the one that `write_day` writes, its labels go to `truth_path`, and `watch`
     sees what it does there; `defined` are futures that the definition file has beside the market's
-    and the next. The bytes depend on `market`, `config` and `defined` alone. UserError if a file cannot be written or no
-    options on such a future can be simulated.
+    and the next. The bytes depend on `market`, `config` and `defined` alone. UserError if a file
+    cannot be written or no options on such a future can be simulated.
     """
     if not MIN_OPTION_CHUNK_RECORDS <= option_chunk_records <= CHUNK_RECORDS:
         raise ValueError(

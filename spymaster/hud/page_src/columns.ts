@@ -182,10 +182,11 @@ export class Columns {
     return [...list].map((price, i) => ({tick: Number(price) / this.tickInt, gex: sizes[i] ?? NaN}));
   }
 
-  /** Contracts traded at an item; a lake without orders knows only fills, which lack what hidden reserves traded. */
+  /** Contracts traded at an item; a lake without orders knows only what the walls lost to fills. */
   traded(side: typeof BID | typeof ASK, item: number): number {
     const {fill_qty, executed_qty} = this.quantities;
-    return Math.max(fill_qty[side][item], executed_qty[side][item]);
+    const executed = executed_qty[side][item];
+    return executed < 0 ? fill_qty[side][item] : executed;
   }
 
   /** The stretch of ticks in which something traded. */

@@ -119,18 +119,12 @@ def test_a_moved_picture_is_a_fresh_one(page: Any):
 
 @pytest.mark.parametrize(
     ("fill", "executed", "same_as"),
-    [(40, 90, 90), (0, 90, 90), (40, 40, 40), (40, -1, 40), (0, 0, 0), (-1, -1, 0)],
-    ids=[
-        "an iceberg's part",
-        "hidden alone",
-        "usual",
-        "no orders in the lake",
-        "nothing",
-        "unknown",
-    ],
-)
+    [(40, 90, 90), (0, 90, 90), (40, 0, 0), (40, 40, 40), (40, -1, 40), (-1, -1, 0)],
+    ids=["an iceberg's part", "hidden alone", "an aggressor's own", "usual", "no orders in the lake",
+         "unknown"],
+)  # fmt: skip
 def test_a_dot_is_all_that_traded(page: Any, fill: int, executed: int, same_as: int):
-    """What hidden reserves traded is no fill of the walls, and belongs to the dot."""
+    """What hidden reserves traded is no fill of the walls, what an aggressor moved away no trade."""
     assert run(page, """
         const drawn = (fill, executed) => {
             const columns = make();
