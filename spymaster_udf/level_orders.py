@@ -45,7 +45,7 @@ from spymaster_udf.level_orders_kernel import (
     follow_orders,
 )
 from spymaster_udf.mbo_columns import MboColumns
-from spymaster_udf.order_table import SLOTS_AN_ORDER, new_order_table, rehash_orders
+from spymaster_udf.order_table import ANNOUNCED, SLOTS_AN_ORDER, new_order_table, rehash_orders
 from spymaster_udf.price_levels import index_levels, new_level_index, new_near_directory
 
 LEVEL_ORDERS: Final = "level_orders_1s"
@@ -91,6 +91,7 @@ class LevelOrders:
         self._state[[CLOCK, WINDOW, INSTRUMENT]] = NONE_INT
         self._orders = new_order_table(ORDER_SLOTS, PLACE)
         self._new_pool()
+        self._announced = new_order_table(2 * TRADED_PLACES, ANNOUNCED)
         self._traded = np.zeros(TRADED_PLACES, TRADED)
         self._flows = np.zeros(FLOW_PLACES, FLOW)
         self._levels = np.zeros(LEVEL_PLACES, DEPTH)
@@ -121,8 +122,8 @@ class LevelOrders:
         while done < len(batch) and not self.finished:
             done, pause = follow_orders(
                 *batch.as_tuple(), done, self._tick_int, self._first_window, self._spots,
-                self._orders, self._pool, self._free, self._traded, self._flows, self._levels,
-                self._index, self._near, self._state, self._sums, self._out,
+                self._orders, self._pool, self._free, self._announced, self._traded, self._flows,
+                self._levels, self._index, self._near, self._state, self._sums, self._out,
             )  # fmt: skip
             if pause == Pause.OUTPUT_FULL:
                 yield from self._flush()
@@ -162,6 +163,9 @@ class LevelOrders:
             self._pool[: pool.size], self._free[: free.size] = pool, free
         if state[TRADED_COUNT] >= self._traded.size:
             self._traded = _doubled(self._traded)
+            announced = new_order_table(2 * self._announced.size, ANNOUNCED)
+            rehash_orders(self._announced, announced)
+            self._announced = announced
         if state[FLOW_COUNT] + state[TRADED_COUNT] >= self._flows.size:
             self._flows = _doubled(self._flows)
         if state[LEVEL_COUNT] >= self._levels.size:

@@ -23,7 +23,7 @@ from spymaster_udf.order_table import SLOTS_AN_ORDER, find_order, home_slot, rem
 from spymaster_udf.price_levels import ASK_SIDE, BID_SIDE, NEAR_TICKS, find_level, index_level
 
 ADD, CANCEL, MODIFY, CLEAR = mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.CLEAR
-FILL = mbo.FILL
+FILL, TRADE = mbo.FILL, mbo.TRADE
 ASK, BID = mbo.ASK, mbo.BID
 F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
 UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
@@ -35,19 +35,20 @@ LOOK_AHEAD: Final = 16
 PLACE = np.dtype([("order_id", np.uint64), ("place", np.uint32), ("qty", np.uint32)])
 """A slot of the hash: where an order lies in the pool; it is free where `qty` is 0 (order_table.py)."""
 
-RESTING = np.dtype([("key", np.int64), ("qty", np.uint32), ("traded", np.uint32)])
-"""An order in the pool: level key, contracts (0: a free place), and 1 + its place in TRADED or 0."""
+RESTING = np.dtype([("key", np.int64), ("qty", np.int64)])
+"""An order in the pool: level key and contracts (0: a free place)."""
 
 TRADED = np.dtype(
     [
         ("order_id", np.uint64),
-        ("key", np.int64),
-        ("before_qty", np.int64),  # contracts shown before the event
+        ("key", np.int64),  # NONE_INT until the event enters an order that was not in the book
+        ("before_qty", np.int64),  # contracts shown before the event, or entered in it
         ("filled_qty", np.int64),  # announced by the event's F
         ("is_confirmed", np.int64),  # 1: a C or M of the order followed
     ]
 )
-"""An order that traded in the event that has not ended yet."""
+"""An order that an F of the event named; the event has not ended yet. A table of order_table.ANNOUNCED
+finds it by its id: `qty` is 1 + its place."""
 
 FLOW = np.dtype(
     [
@@ -66,6 +67,7 @@ CLOCK: Final = next(_place)
 WINDOW: Final = next(_place)  # number of the open window, NONE_INT before the first
 IN_SNAPSHOT: Final = next(_place)
 INSTRUMENT: Final = next(_place)
+AGGRESSOR: Final = next(_place)  # order id of the event's last T, 0 where none is told
 ORDER_COUNT: Final = next(_place)
 POOL_TOP: Final = next(_place)  # places of the pool that were ever used
 FREE_COUNT: Final = next(_place)  # of these, free again
@@ -120,7 +122,6 @@ def _insert(orders, pool, free, state, slot, order_id, key, qty):
     orders[slot].qty = qty
     pool[place].key = key
     pool[place].qty = qty
-    pool[place].traded = 0
     state[ORDER_COUNT] += 1
 
 
@@ -128,7 +129,6 @@ def _insert(orders, pool, free, state, slot, order_id, key, qty):
 def _remove(orders, pool, free, state, slot):
     place = orders[slot].place
     pool[place].qty = 0
-    pool[place].traded = 0
     free[state[FREE_COUNT]] = place
     state[FREE_COUNT] += 1
     state[ORDER_COUNT] -= 1
@@ -140,7 +140,6 @@ def _clear(orders, pool, levels, state):
     orders["qty"][:] = 0
     for place in range(state[POOL_TOP]):
         pool[place].qty = 0
-        pool[place].traded = 0
     for position in range(state[LEVEL_COUNT]):
         levels[position].qty = 0
     state[ORDER_COUNT] = 0
@@ -149,43 +148,61 @@ def _clear(orders, pool, levels, state):
 
 
 @kernel()
-def _note_fill(orders, pool, traded, state, order_id, qty):
-    """Remember what an F announces of an order in the book."""
-    slot = find_order(orders, order_id, np.uint64(orders.size - 1))
-    if slot < 0 or qty == 0:
+def _note_fill(orders, pool, announced, traded, state, order_id, qty):
+    """Remember what an F announces of an order, in the book or not."""
+    if qty == 0:
         return
-    place = orders[slot].place
-    if pool[place].traded == 0:
+    noted = find_order(announced, order_id, np.uint64(announced.size - 1))
+    if noted < 0:
+        noted = -1 - noted
         one = traded[state[TRADED_COUNT]]
         one.order_id = order_id
-        one.key = pool[place].key
-        one.before_qty = np.int64(pool[place].qty)
+        one.key = NONE_INT
+        one.before_qty = 0
         one.filled_qty = 0
         one.is_confirmed = 0
+        slot = find_order(orders, order_id, np.uint64(orders.size - 1))
+        if slot >= 0:
+            one.key = pool[orders[slot].place].key
+            one.before_qty = pool[orders[slot].place].qty
         state[TRADED_COUNT] += 1
-        pool[place].traded = state[TRADED_COUNT]
-    traded[np.int64(pool[place].traded) - 1].filled_qty += qty
+        announced[noted].order_id = order_id
+        announced[noted].qty = state[TRADED_COUNT]
+    traded[announced[noted].qty - 1].filled_qty += qty
 
 
 @kernel()
-def _end_event(orders, pool, levels, index, near, traded, flows, state):
+def _note_change(announced, traded, order_id, is_entered, key, qty):
+    """Remember that an order that may have traded in the event is entered now, or changed."""
+    noted = find_order(announced, order_id, np.uint64(announced.size - 1))
+    if noted < 0:
+        return
+    one = traded[announced[noted].qty - 1]
+    if not is_entered:
+        one.is_confirmed = 1
+    elif one.is_confirmed == 0 and qty != 0:
+        one.key = key
+        one.before_qty = qty
+
+
+@kernel()
+def _end_event(orders, pool, levels, index, near, announced, traded, flows, state):
     """Say what the event's fills meant, now that its book changes are known.
 
     An order that shows more after the event than it showed before less what was filled has taken the
     difference from a hidden reserve: a native iceberg.
     """
     mask = np.uint64(orders.size - 1)
+    noted_mask = np.uint64(announced.size - 1)
     for number in range(state[TRADED_COUNT]):
         one = traded[number]
-        slot = find_order(orders, one.order_id, mask)
-        after = np.int64(0)
-        if slot >= 0:
-            place = orders[slot].place
-            pool[place].traded = 0
-            if pool[place].key == one.key:
-                after = np.int64(pool[place].qty)
+        remove_order(announced, find_order(announced, one.order_id, noted_mask), noted_mask)
         if one.is_confirmed == 0:
             continue
+        slot = find_order(orders, one.order_id, mask)
+        after = np.int64(0)
+        if slot >= 0 and pool[orders[slot].place].key == one.key:
+            after = pool[orders[slot].place].qty
         position = find_level(levels, index, near, state[NEAR_KEY], one.key)
         flow = flows[state[FLOW_COUNT]]
         flow.key = one.key
@@ -205,7 +222,7 @@ def _sum_up(pool, flows, state, lowest, sums):
         key = pool[place].key
         tick = np.uint64((key >> 1) - lowest)
         if tick < width:
-            qty = np.int64(pool[place].qty)
+            qty = pool[place].qty
             level = sums[key & 1, tick]
             level[SUM_LARGEST] = max(level[SUM_LARGEST], qty)
     for number in range(state[FLOW_COUNT]):
@@ -279,11 +296,11 @@ def _is_applicable(kind, price, size, side, tick_int):
 
 
 @kernel()
-def _room(orders, traded, flows, levels, state):
+def _room(orders, announced, traded, flows, levels, state):
     """Return how many records fit: each makes at most one of everything."""
     return min(
         orders.size // SLOTS_AN_ORDER - state[ORDER_COUNT],
-        traded.size - state[TRADED_COUNT],
+        min(traded.size, announced.size // 2) - state[TRADED_COUNT],
         flows.size - state[FLOW_COUNT] - state[TRADED_COUNT],
         levels.size - state[LEVEL_COUNT],
     )
@@ -291,15 +308,15 @@ def _room(orders, traded, flows, levels, state):
 
 @kernel()
 def _apply_change(
-    kind, order_id, key, qty, orders, pool, free, levels, index, near, traded, state
+    kind, order_id, key, qty, orders, pool, free, levels, index, near, announced, traded, state
 ):  # fmt: skip
     """Apply an A, C or M to the orders and to their levels' depth."""
     slot = find_order(orders, order_id, np.uint64(orders.size - 1))
+    if state[TRADED_COUNT] != 0 and (slot >= 0 or kind != CANCEL):
+        _note_change(announced, traded, order_id, slot < 0 or kind == ADD, key, qty)
     if slot >= 0:
         place = orders[slot].place
-        old_key, old_qty = pool[place].key, np.int64(pool[place].qty)
-        if kind != ADD and pool[place].traded != 0:
-            traded[np.int64(pool[place].traded) - 1].is_confirmed = 1
+        old_key, old_qty = pool[place].key, pool[place].qty
         if kind == CANCEL:
             key, qty = old_key, max(old_qty - qty, 0)
         _change_depth(levels, index, near, state, old_key, -old_qty)
@@ -321,7 +338,7 @@ def _apply_change(
 @kernel()
 def follow_orders(
     ts_event, ts_recv, order_id, price, size, flags, action, side, instrument_id,
-    begin, tick_int, first_window, spots, orders, pool, free, traded, flows,
+    begin, tick_int, first_window, spots, orders, pool, free, announced, traded, flows,
     levels, index, near, state, sums, out,
 ):  # fmt: skip
     """Apply the records `begin`… of a batch; return (records of the batch done, a Pause).
@@ -336,7 +353,7 @@ def follow_orders(
     last = ts_event.size - 1
     for i in range(begin, ts_event.size):
         if i == stop:
-            room = _room(orders, traded, flows, levels, state)
+            room = _room(orders, announced, traded, flows, levels, state)
             if room <= 0:
                 state[CLOCK] = clock
                 return i, NEED_ROOM
@@ -375,24 +392,31 @@ def follow_orders(
         noted_late = False
         if kind == CLEAR:
             _clear(orders, pool, levels, state)
+        elif kind == TRADE:
+            state[AGGRESSOR] = np.int64(order_id[at])
         elif _is_applicable(kind, price[at], size[at], side[at], tick_int):
             if kind != FILL:
                 key = 2 * (price[at] // tick_int) + (ASK_SIDE if side[at] == ASK else BID_SIDE)
                 _apply_change(
                     kind, order_id[at], key, size[at],
-                    orders, pool, free, levels, index, near, traded, state,
+                    orders, pool, free, levels, index, near, announced, traded, state,
                 )  # fmt: skip
+            elif order_id[at] == np.uint64(state[AGGRESSOR]) and state[AGGRESSOR] != 0:
+                # The aggressor was an order of the book that was moved through the price: it met
+                # others' liquidity and was none.
+                pass
             elif flag & F_LAST == 0:
-                _note_fill(orders, pool, traded, state, order_id[at], size[at])
+                _note_fill(orders, pool, announced, traded, state, order_id[at], size[at])
             else:
                 # Nasdaq: the reduction comes in the next event.
                 noted_late = True
 
         if flag & F_LAST != 0:
             if state[TRADED_COUNT] != 0:
-                _end_event(orders, pool, levels, index, near, traded, flows, state)
+                _end_event(orders, pool, levels, index, near, announced, traded, flows, state)
+            state[AGGRESSOR] = 0
             if noted_late:
-                _note_fill(orders, pool, traded, state, order_id[at], size[at])
+                _note_fill(orders, pool, announced, traded, state, order_id[at], size[at])
             state[IN_SNAPSHOT] = 0
 
     state[CLOCK] = clock

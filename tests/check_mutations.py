@@ -53,6 +53,7 @@ _DATA = [
     ("orders_fit_the_walls", ORDERS, changed("largest_order_qty", "largest_order_qty + 1000")),
     ("orders_fit_the_walls", ORDERS, changed("executed_qty", "executed_qty + 1000")),
     ("orders_fit_the_walls", ORDERS, without(HERE)),
+    ("orders_met_the_aggressors", ORDERS, "select * replace (0 as executed_qty) from {t}"),
     ("windows_are_contiguous", BOOK, without(HERE)),
     ("windows_are_contiguous", BOOK,
      "select * replace (window_start_ts_ns - 3600000000000 as window_start_ts_ns) from {t}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from labelled_day import LabelledDay
 from option_days import OptionDay
 from oracle_book import OracleResult, oracle_book
 from real_data import ESH4, ESH4_SESSION, real_mbo, real_path
@@ -26,6 +27,12 @@ def es_option_day(tmp_path_factory: pytest.TempPathFactory) -> OptionDay:
     folder = tmp_path_factory.mktemp("ES")
     (folder / "files").mkdir()
     return OptionDay("ES", folder)
+
+
+@pytest.fixture(scope="session")
+def labelled_day(tmp_path_factory: pytest.TempPathFactory) -> LabelledDay:
+    """Ten minutes of the sample market, built, with the labels beside them."""
+    return LabelledDay(tmp_path_factory.mktemp("labelled"))
 
 
 @pytest.fixture(scope="session")

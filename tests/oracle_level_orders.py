@@ -22,6 +22,7 @@ class _Orders:
         self.resting: dict[int, tuple[str, int, int]] = {}
         self.traded: dict[int, dict[str, Any]] = {}
         self.flows: list[dict[str, Any]] = []
+        self.aggressor = 0
 
     def depth(self, side: str, price: int) -> int:
         return sum(q for s, p, q in self.resting.values() if (s, p) == (side, price))
@@ -37,10 +38,14 @@ class _Orders:
         qty, price = int(record["size"]), int(record["price"])
         if kind == mbo.CLEAR:
             self.resting.clear()
+        if kind == mbo.TRADE:
+            self.aggressor = order_id
         if kind not in (mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.FILL) or qty == mbo.UNDEF_ORDER_SIZE:
             return
         known = self.resting.get(order_id)
         if kind == mbo.FILL:
+            if self.aggressor and order_id == self.aggressor:
+                return
             if not int(record["flags"]) & mbo.F_LAST:
                 self.announce(order_id, qty)
             return
@@ -55,11 +60,13 @@ class _Orders:
             return
         if kind == mbo.MODIFY and known:
             self.confirm(order_id)
+        elif qty and order_id in self.traded and not self.traded[order_id]["confirmed"]:
+            self.traded[order_id] |= {"side": letter, "price": price, "before": qty}
         self.set(order_id, letter, price, qty)
 
     def announce(self, order_id: int, qty: int) -> None:
-        if order_id in self.resting and qty:
-            side, price, before = self.resting[order_id]
+        if qty:
+            side, price, before = self.resting.get(order_id, ("", 0, 0))
             one = self.traded.setdefault(
                 order_id,
                 {"side": side, "price": price, "before": before, "filled": 0, "confirmed": False},
@@ -118,7 +125,9 @@ def oracle_level_orders(
             in_snapshot = False
             orders.end_event()
             size = int(record["size"])
-            if record["action"] == mbo.FILL and size != mbo.UNDEF_ORDER_SIZE:
+            is_own = orders.aggressor and orders.aggressor == int(record["order_id"])
+            orders.aggressor = 0
+            if record["action"] == mbo.FILL and size != mbo.UNDEF_ORDER_SIZE and not is_own:
                 orders.announce(int(record["order_id"]), size)
     if window is not None:
         rows += _rows(orders, window, spots.get(window), tick_int, hud_max_ticks)

@@ -9,15 +9,12 @@ from ingest.sample.exchange import (
     NOTHING,
     SELL,
     Exchange,
-    book_changes,
     end_event,
-    fill,
     next_packet,
-    note_trade,
     packet,
     record,
-    touch,
 )
+from ingest.sample.matching import book_changes, fill, note_trade, touch
 from spymaster_udf.mbo import FILL, NO_SIDE, TRADE
 
 

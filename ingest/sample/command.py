@@ -10,6 +10,7 @@ import click
 from ingest.sample import option_day
 from ingest.sample.day import SampleSummary, write_day
 from ingest.sample.dbn_file import file_name
+from ingest.sample.labels import truth_name
 from ingest.sample.market import Form, MarketConfig, schedule_of
 from ingest.sample.option_chain import OptionConfig
 from ingest.sample.roll import RollConfig, RollPlan, WrittenDay, expected_messages, write_days
@@ -50,6 +51,8 @@ def _report_file(summary: SampleSummary) -> None:
         f"  {summary.messages:,} messages, trades from {_price_text(summary.first_price)} to "
         f"{_price_text(summary.last_price)}, {summary.orders:,} orders rest at the end"
     )
+    if summary.truth_path is not None:
+        click.echo(f"{summary.truth_path}\n  what its walls and icebergs did")
 
 
 def _report(summary: SampleSummary, options: option_day.OptionSummary | None, root: str) -> None:
@@ -72,19 +75,21 @@ def _report_day(day: WrittenDay) -> None:
             f"{summary.path}  {summary.messages:,} messages, trades from "
             f"{_price_text(summary.first_price)} to {_price_text(summary.last_price)}"
         )
+        if summary.truth_path is not None:
+            click.echo(f"{summary.truth_path}")
     if day.options is not None:
         click.echo(f"{day.options.mbo_path}  {day.options.messages:,} messages")
 
 
 def _sample_days(
-    out: Path, market: MarketConfig, roll: RollConfig, chain: OptionConfig | None
+    out: Path, market: MarketConfig, roll: RollConfig, chain: OptionConfig | None, truth: bool
 ) -> None:
     plan = RollPlan(market, roll)
     expected = expected_messages(plan, chain)
     folder = _folder(out)
     title = f"simulating {market.contract} {plan.dates[0]} to {plan.dates[-1]}"
     with progress(title, expected, "messages") as advance:
-        days = write_days(folder, market, roll, advance, chain)
+        days = write_days(folder, market, roll, advance, chain, truth)
     for day in days:
         _report_day(day)
     click.echo(f"next: spymaster ingest {folder} --root {market.root}")
@@ -125,6 +130,12 @@ def _sample_days(
     help="Open the simulated time with a minute of pre-open (half of it if shorter than two), in "
     "which the book may be crossed, and an uncross. The session's auction, after the pre-open of "
     "17:59 New York time, happens in any case.",
+)
+@click.option(
+    "--truth",
+    is_flag=True,
+    help="Write beside each future's file what its walls and icebergs did: labelled events, to test "
+    "a rule that finds such things. The future's file is the same with and without.",
 )
 @click.option(
     "--options",
@@ -182,6 +193,7 @@ def sample(
     form: str,
     full_day: bool,
     auction: bool,
+    truth: bool,
     options: bool,
     option_strikes: int,
     option_expiries: int,
@@ -201,7 +213,7 @@ def sample(
     Example:
       spymaster sample --out sample/
       spymaster sample --out sample/ --root NQ --contract NQH6 --minutes 30
-      spymaster sample --out sample/ --full-day
+      spymaster sample --out sample/ --full-day --truth
       spymaster sample --out sample/ --options --option-messages 500000
       spymaster sample --out sample/ --dt 2026-03-10 --days 10 --messages 30000 \\
         --next-contract ESM6 --roll-date 2026-03-16
@@ -224,16 +236,20 @@ def sample(
     if options:
         chain = OptionConfig(option_strikes, option_expiries, option_depth, option_messages)
     if roll != RollConfig():
-        _sample_days(out, market, roll, chain)
+        _sample_days(out, market, roll, chain, truth)
         return
     expected = schedule_of(market).messages
     if chain is not None:
         expected += option_day.option_messages(market, chain)
     folder = _folder(out)
+    truth_path = folder / truth_name(market) if truth else None
     of_options = None
     with progress(f"simulating {contract} {market.dt}", expected, "messages") as advance:
         if chain is None:
-            summary = write_day(folder / file_name(market), market, advance)
+            path = folder / file_name(market)
+            summary = write_day(path, market, advance, truth=truth_path)
         else:
-            summary, of_options = option_day.write_day_with_options(folder, market, chain, advance)
+            summary, of_options = option_day.write_day_with_options(
+                folder, market, chain, advance, truth_path=truth_path
+            )
     _report(summary, of_options, root)

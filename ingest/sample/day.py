@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ingest.sample.crowd import NEVER, follow, new_market
 from ingest.sample.dbn_file import dbn_metadata, dbn_writer
 from ingest.sample.exchange import CHUNK_RECORDS
+from ingest.sample.labels import truth_writer
 from ingest.sample.market import MarketConfig, schedule_of
 from ingest.sample.opening import open_book
 from ingest.sample.participants import AUCTION_ROOM, run
@@ -27,7 +28,7 @@ Watch = Callable[[npt.NDArray[Any], int], None]
 class SampleSummary:
     """What was written; prices are the first and last trades', in 1e-9 units, None without trades.
 
-    `orders` is how many rest in the book at the end.
+    `orders` is how many rest in the book at the end; `truth_path` the labels' file, if wanted.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class SampleSummary:
     first_price: int | None
     last_price: int | None
     orders: int
+    truth_path: Path | None = None
 
 
 def write_day(
@@ -44,6 +46,7 @@ def write_day(
     chunk_records: int = CHUNK_RECORDS,
     watch: Watch | None = None,
     guide: npt.NDArray[np.float64] | None = None,
+    truth: Path | None = None,
 ) -> SampleSummary:
     """Write a market's day to `path` and return a summary; `advance` hears of each chunk's size.
 
@@ -52,7 +55,9 @@ def write_day(
 
     The fair value follows `guide`, price units by second of the UTC day, instead of moving by itself.
 
-    The bytes depend on `market` and `guide` alone, not on `chunk_records`. UserError if the file
+    With `truth` the labels of the day's walls and icebergs (labels.py) are written there as parquet.
+
+    The bytes depend on `market` and `guide` alone, not on `chunk_records`. UserError if a file
     cannot be written or the market is closed during all of the span.
 
     >>> import tempfile
@@ -70,10 +75,11 @@ def write_day(
         follow(crowd, market, guide)
     state = exchange[0]["state"][0]
     messages = 0
-    with dbn_writer(path, dbn_metadata(market)) as write:
+    with truth_writer(truth) as label, dbn_writer(path, dbn_metadata(market)) as write:
         written = open_book(exchange, crowd)
         while written:
             write(exchange[0]["out"][:written])
+            label(exchange[0]["labels"][: int(state["labels"])])
             messages += written
             if advance is not None:
                 advance(written)
@@ -88,4 +94,4 @@ def write_day(
 
     first, last = int(state["first_trade"]), int(state["last_trade"])
     orders = int(exchange["roster_sizes"].sum())
-    return SampleSummary(path, messages, price(first), price(last), orders)
+    return SampleSummary(path, messages, price(first), price(last), orders, truth)

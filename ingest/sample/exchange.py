@@ -1,4 +1,4 @@
-"""The matching engine of the sample market: price-time priority, and the MBO records it publishes.
+"""The book of the sample market: orders in price-time priority, and the MBO records it publishes.
 
 Prices are levels: `level` n stands for the price (`origin_tick` + n) * `tick_int`. An operation
 changes the book and writes the records of one event, the last of which ends the event.
@@ -14,6 +14,14 @@ import numpy.typing as npt
 from databento_dbn import F_BAD_TS_RECV, RType
 
 from ingest.sample.draw import compiled, exponential, uniform
+from ingest.sample.labels import (
+    GAVE_WAY,
+    LABEL,
+    LABELS_A_RECORD,
+    WALL_BUILT,
+    WALL_PULLED,
+    note_label,
+)
 from spymaster_udf.mbo import (
     ADD,
     ASK,
@@ -22,12 +30,10 @@ from spymaster_udf.mbo import (
     CLEAR,
     F_LAST,
     F_SNAPSHOT,
-    FILL,
     MODIFY,
     NO_SIDE,
     NONE,
     RECORD,
-    TRADE,
     UNDEF_PRICE,
 )
 
@@ -56,7 +62,6 @@ _LENGTH: Final = RECORD.itemsize // 4
 _RTYPE: Final = int(RType.MBO)
 _PUBLISHER: Final = 1
 _UNDEF_PRICE: Final = int(UNDEF_PRICE)
-_SPAN_SHARE: Final = 0.78
 _MIN_LATENCY_NS: Final = 82_000
 BOTTOM: Final = 0
 TOP: Final = LEVELS - 1
@@ -84,10 +89,11 @@ STATE: Final = np.dtype(
         ("span_record", "i8"),
         ("mid_int", "i8"),
         ("mids", "i8"),
+        ("labels", "i8"),
     ]
 )
 """`budget`: messages still to come, spans counted in both forms. `filled`: records in `out`;
-`mids`: entries in `mids`."""
+`mids`: entries in `mids`; `labels`: entries in `labels`."""
 
 ORDER: Final = np.dtype(
     [
@@ -98,6 +104,7 @@ ORDER: Final = np.dtype(
         ("before", "i8"),
         ("hidden", "i8"),
         ("display", "i8"),
+        ("iceberg", "i8"),
         ("previous", "i8"),
         ("next", "i8"),
         ("place", "i8"),
@@ -105,7 +112,10 @@ ORDER: Final = np.dtype(
         ("kind", "i8"),
     ]
 )
-LEVEL: Final = np.dtype([("head", "i8"), ("tail", "i8"), ("depth", "i8"), ("orders", "i8")])
+LEVEL: Final = np.dtype(
+    [("head", "i8"), ("tail", "i8"), ("depth", "i8"), ("orders", "i8"), ("absorbs", "i8")]
+)
+"""`absorbs`: 1 from a label ABSORPTION until the level is empty."""
 CHUNK_RECORDS: Final = 131_072
 MID: Final = np.dtype([("time", "i8"), ("mid_int", "i8")])
 """From `time` (UTC ns) on the book's mid is `mid_int`, in 1e-9 price units."""
@@ -120,10 +130,11 @@ EXCHANGE: Final = np.dtype(
         ("touched", "i8", (2 * MAX_AUCTION_FILLS,)),
         ("out", RECORD, (CHUNK_RECORDS,)),
         ("mids", MID, (CHUNK_RECORDS,)),
+        ("labels", LABEL, (LABELS_A_RECORD * CHUNK_RECORDS,)),
     ]
 )
 """All state of the engine; `out` is the chunk that operations write records to, `mids` how the
-book's mid moved in it.
+book's mid moved in it, `labels` what is known of it beyond the records.
 
 One record with everything in it reaches compiled functions as a pointer. A tuple of arrays would
 have each array's references counted at every call, which halves the speed.
@@ -202,7 +213,8 @@ def end_event(x: Exchange, spans: bool) -> None:
 
 
 @compiled
-def _letter(side: int) -> int:
+def letter(side: int) -> int:
+    """Return the side as a record has it."""
     return BID if side == BUY else ASK
 
 
@@ -215,7 +227,8 @@ def new_order_id(x: Exchange) -> int:
 
 
 @compiled
-def _link(x: Exchange, slot: int) -> None:
+def link(x: Exchange, slot: int) -> None:
+    """Put an order at the end of its level's queue."""
     s = x.state[0]
     order = x.orders[slot]
     level = x.levels[order.side, order.level]
@@ -235,7 +248,8 @@ def _link(x: Exchange, slot: int) -> None:
 
 
 @compiled
-def _unlink(x: Exchange, slot: int) -> None:
+def unlink(x: Exchange, slot: int) -> None:
+    """Take an order out of its level's queue."""
     s = x.state[0]
     order = x.orders[slot]
     level = x.levels[order.side, order.level]
@@ -258,7 +272,8 @@ def _unlink(x: Exchange, slot: int) -> None:
 
 
 @compiled
-def _insert(x: Exchange, side: int, level: int, size: int, kind: int, order_id: int) -> int:
+def insert(x: Exchange, side: int, level: int, size: int, kind: int, order_id: int) -> int:
+    """Let an order rest, without a record of it; return its slot."""
     s = x.state[0]
     s.free -= 1
     slot = x.free[s.free]
@@ -269,16 +284,20 @@ def _insert(x: Exchange, side: int, level: int, size: int, kind: int, order_id: 
     order.size = size
     order.kind = kind
     order.hidden = 0
+    order.iceberg = 0
     order.display = size
     order.place = x.roster_sizes[kind]
     x.rosters[kind, order.place] = slot
     x.roster_sizes[kind] += 1
-    _link(x, slot)
+    link(x, slot)
+    if kind == WALL:
+        note_label(x, WALL_BUILT, side, level, order_id, size)
     return slot  # type: ignore[no-any-return]
 
 
 @compiled
-def _release(x: Exchange, slot: int) -> None:
+def release(x: Exchange, slot: int) -> None:
+    """Free the slot of an order that is in no queue."""
     s = x.state[0]
     order = x.orders[slot]
     x.roster_sizes[order.kind] -= 1
@@ -291,13 +310,23 @@ def _release(x: Exchange, slot: int) -> None:
 
 
 @compiled
+def note_if_empty(x: Exchange, side: int, level: int, order_id: int) -> None:
+    """Note that a level which had absorbed is empty; `order_id` was the last one there."""
+    queue = x.levels[side, level]
+    if queue.absorbs != 0 and queue.head == NOTHING:
+        queue.absorbs = 0
+        note_label(x, GAVE_WAY, side, level, order_id, 0)
+
+
+@compiled
 def add(x: Exchange, side: int, level: int, size: int, kind: int, hidden: int) -> int:
     """Enter a resting order and return its slot; `hidden` contracts refresh it (an iceberg)."""
     packet(x)
-    slot = _insert(x, side, level, size, kind, new_order_id(x))
+    slot = insert(x, side, level, size, kind, new_order_id(x))
     order = x.orders[slot]
     order.hidden = hidden
-    record(x, ADD, _letter(side), order.order_id, level, size)
+    order.iceberg = 1 if hidden > 0 else 0
+    record(x, ADD, letter(side), order.order_id, level, size)
     end_event(x, False)
     return slot
 
@@ -307,10 +336,13 @@ def cancel(x: Exchange, slot: int, size: int) -> None:
     """Take `size` contracts from an order, all of them to remove it."""
     packet(x)
     order = x.orders[slot]
-    record(x, CANCEL, _letter(order.side), order.order_id, order.level, size)
+    record(x, CANCEL, letter(order.side), order.order_id, order.level, size)
+    if order.kind == WALL:
+        note_label(x, WALL_PULLED, order.side, order.level, order.order_id, size)
     if size == order.size:
-        _unlink(x, slot)
-        _release(x, slot)
+        unlink(x, slot)
+        note_if_empty(x, order.side, order.level, order.order_id)
+        release(x, slot)
     else:
         order.size -= size
         x.levels[order.side, order.level].depth -= size
@@ -323,128 +355,17 @@ def modify(x: Exchange, slot: int, level: int, size: int) -> None:
     packet(x)
     order = x.orders[slot]
     if level != order.level or size > order.size:
-        _unlink(x, slot)
+        unlink(x, slot)
+        note_if_empty(x, order.side, order.level, order.order_id)
         order.level = level
         order.size = size
-        _link(x, slot)
+        link(x, slot)
     else:
         x.levels[order.side, order.level].depth -= order.size - size
         order.size = size
     order.display = size
-    record(x, MODIFY, _letter(order.side), order.order_id, level, size)
+    record(x, MODIFY, letter(order.side), order.order_id, level, size)
     end_event(x, False)
-
-
-@compiled
-def touch(x: Exchange, slot: int, touched: int) -> int:
-    """Note an order that trades in this event, with its size before it; return how many did."""
-    order = x.orders[slot]
-    order.event = x.state[0].event
-    order.before = order.size
-    x.touched[touched] = slot
-    return touched + 1
-
-
-@compiled
-def fill(x: Exchange, slot: int, size: int) -> bool:
-    """Trade `size` of an order's shown contracts; return whether hidden ones refreshed it."""
-    order = x.orders[slot]
-    order.size -= size
-    x.levels[order.side, order.level].depth -= size
-    if order.size > 0:
-        return False
-    _unlink(x, slot)
-    if order.hidden == 0:
-        return False
-    order.size = min(order.display, order.hidden)
-    order.hidden -= order.size
-    _link(x, slot)
-    return True
-
-
-@compiled
-def _move_to_end(x: Exchange, slot: int, touched: int) -> None:
-    found = False
-    for i in range(touched - 1):
-        found = found or x.touched[i] == slot
-        if found:
-            x.touched[i] = x.touched[i + 1]
-    x.touched[touched - 1] = slot
-
-
-@compiled
-def book_changes(x: Exchange, touched: int) -> None:
-    """Publish what trading did to each touched order: C if it is gone, else M."""
-    for i in range(touched):
-        slot = x.touched[i]
-        order = x.orders[slot]
-        letter = _letter(order.side)
-        if order.size == 0:
-            record(x, CANCEL, letter, order.order_id, order.level, order.before)
-            _release(x, slot)
-        else:
-            record(x, MODIFY, letter, order.order_id, order.level, order.size)
-
-
-@compiled
-def take(x: Exchange, side: int, limit: int, size: int, rest_kind: int) -> int:
-    """Match an aggressor up to its limit level and return the quantity that traded.
-
-    A `rest_kind` other than NOTHING lets what is left rest at the limit. The event is T and F for
-    each level (and again for each refreshed iceberg), then C and M, then A for the rest.
-    """
-    s = x.state[0]
-    s.event += 1
-    aggressor = new_order_id(x)
-    other = 1 - side
-    touched = 0
-    left = size
-    trade = NOTHING
-    trade_level = NOTHING
-    packet(x)
-    for _ in range(MAX_FILLS):
-        level = s.best_ask if side == BUY else s.best_bid
-        beyond = level > limit if side == BUY else level < limit
-        if left == 0 or beyond or level in (BOTTOM, TOP):
-            break
-        slot = x.levels[other, level].head
-        order = x.orders[slot]
-        again = order.event == s.event
-        if not again:
-            touched = touch(x, slot, touched)
-        if again or level != trade_level:
-            trade = s.filled
-            trade_level = level
-            record(x, TRADE, _letter(side), aggressor, level, 0)
-        quantity = min(left, order.size)
-        record(x, FILL, _letter(other), order.order_id, level, quantity)
-        x.out[trade].size += quantity
-        left -= quantity
-        if fill(x, slot, quantity):
-            _move_to_end(x, slot, touched)
-    if touched == 0:
-        return 0
-    note_trade(x, trade_level)
-    spans = uniform(s) < _SPAN_SHARE
-    if spans:
-        next_packet(x)
-    book_changes(x, touched)
-    level = s.best_ask if side == BUY else s.best_bid
-    clear = level > limit if side == BUY else level < limit
-    if left > 0 and rest_kind != NOTHING and clear and s.free > 0:
-        _insert(x, side, limit, left, rest_kind, aggressor)
-        record(x, ADD, _letter(side), aggressor, limit, left)
-    end_event(x, spans)
-    return size - left
-
-
-@compiled
-def note_trade(x: Exchange, level: int) -> None:
-    """Remember the first and the last trade's level."""
-    s = x.state[0]
-    s.last_trade = level
-    if s.first_trade == NOTHING:
-        s.first_trade = level
 
 
 @compiled
@@ -463,8 +384,8 @@ def snapshot_add(
     """Put an order, entered at `ts_event`, into the midnight snapshot."""
     s = x.state[0]
     s.now = ts_event
-    _insert(x, side, level, size, kind, order_id)
-    record(x, ADD, _letter(side), order_id, level, size)
+    insert(x, side, level, size, kind, order_id)
+    record(x, ADD, letter(side), order_id, level, size)
     x.out[s.filled - 1].flags = _SNAPSHOT_FLAGS
 
 

@@ -79,13 +79,14 @@ def write_day_with_options(
     option_chunk_records: int = CHUNK_RECORDS,
     watch: Watch | None = None,
     defined: tuple[str, ...] = (),
+    truth_path: Path | None = None,
 ) -> tuple[SampleSummary, OptionSummary]:
     """Write a future's day and its options' into `folder`; return a summary of each.
 
-    The future's file is the one that `write_day` writes, and `watch` sees what it does there;
-    `defined` are futures that the definition file has beside the market's and the next. The bytes
-    depend on `market`, `config` and `defined` alone. UserError if a file cannot be written or no
-    options on such a future can be simulated.
+    The future's file is the one that `write_day` writes, its labels go to `truth_path`, and `watch`
+    sees what it does there; `defined` are futures that the definition file has beside the market's
+    and the next. The bytes depend on `market`, `config` and `defined` alone. UserError if a file
+    cannot be written or no options on such a future can be simulated.
     """
     if not MIN_OPTION_CHUNK_RECORDS <= option_chunk_records <= CHUNK_RECORDS:
         raise ValueError(
@@ -105,7 +106,7 @@ def write_day_with_options(
     with dbn_writer(mbo, header) as write:
         follow = _follow(options, write, advance, option_chunk_records, watch)
         path = folder / file_name(market)
-        summary = write_day(path, market, advance, chunk_records, follow)
+        summary = write_day(path, market, advance, chunk_records, follow, truth=truth_path)
     state = options["state"][0, 0]
     written = int(state["messages"] - state["budget"])
     return summary, OptionSummary(

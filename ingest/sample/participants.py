@@ -31,9 +31,9 @@ from ingest.sample.exchange import (
     cancel,
     modify,
     queue_slack,
-    take,
 )
 from ingest.sample.market import CLOSED, CONTINUOUS, PRE_OPEN, SECOND_NS
+from ingest.sample.matching import take
 from ingest.sample.mid_path import note_mid
 from ingest.sample.pressure import move_fair_value, second_moods
 from ingest.sample.walls import build_wall, tend_walls
@@ -61,6 +61,7 @@ def run(exchange: npt.NDArray[Any], crowd: npt.NDArray[Any], chunk_records: int)
     s.filled = 0
     s.event_start = 0
     s.mids = 0
+    s.labels = 0
     room = chunk_records - AUCTION_ROOM
     while s.budget > 0 and m.done == 0 and s.filled < room:
         timer = c.timers[0].time if m.timers > 0 else NEVER

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ingest.sample.day import SampleSummary, Watch, write_day
 from ingest.sample.dbn_file import file_name
+from ingest.sample.labels import truth_name
 from ingest.sample.market import (
     DAY_SECONDS,
     MIN_MESSAGES,
@@ -213,13 +214,15 @@ def write_days(
     roll: RollConfig,
     advance: Callable[[int], None],
     options: OptionConfig | None = None,
+    with_truth: bool = False,
 ) -> list[WrittenDay]:
     """Write each day's MBO of each contract and, of ES and NQ, the definitions of both.
 
     A day begins at the price at which the day before ended. The contract that trades less follows
     the other one's price at a constant distance, a quarter's carry, so that the spread between them
-    moves by a few points. `options` are on the contract that trades most. The bytes depend on
-    `market`, `roll` and `options` alone. UserError if that cannot be simulated or a file not be written.
+    moves by a few points. `options` are on the contract that trades most. `with_truth` writes the
+    labels (labels.py) of each contract's day too. The bytes depend on `market`, `roll` and `options`
+    alone. UserError if that cannot be simulated or a file not be written.
     """
     plan = RollPlan(market, roll)
     tick = market.product.tick_int / PRICE_SCALE
@@ -234,12 +237,15 @@ def write_days(
             replace(config, price=base + above[config.contract]) for config in day.markets
         )
         path = _MidPath(front)
-        summary, of_options = _write_front(folder, front, day, plan, options, advance, path)
+        summary, of_options = _write_front(
+            folder, front, day, plan, options, advance, path, with_truth
+        )
         summaries = [summary]
         for other in others:
             guide = path.by_second() + above[other.contract] - above[front.contract]
             file = folder / file_name(other)
-            summaries.append(write_day(file, other, advance, guide=guide))
+            truth = folder / truth_name(other) if with_truth else None
+            summaries.append(write_day(file, other, advance, guide=guide, truth=truth))
         base = path.last - above[front.contract]
         written.append(WrittenDay(front.dt, summaries, of_options))
     return written
@@ -261,17 +267,19 @@ def _write_front(
     options: OptionConfig | None,
     advance: Callable[[int], None],
     watch: Watch,
+    with_truth: bool,
 ) -> tuple[SampleSummary, OptionSummary | None]:
     """Write the contract that trades most, and the definition file."""
+    truth = folder / truth_name(front) if with_truth else None
     if options is not None:
         return write_day_with_options(
-            folder, front, options, advance, watch=watch, defined=day.defined
+            folder, front, options, advance, watch=watch, defined=day.defined, truth_path=truth
         )
     if plan.knows_expirations:
         chain = new_chain(front, _DEFINED_OPTIONS, schedule_of(front))
         path = folder / file_name(front, "definition")
         write_definitions(path, front, chain, day.defined)
-    return write_day(folder / file_name(front), front, advance, watch=watch), None
+    return write_day(folder / file_name(front), front, advance, watch=watch, truth=truth), None
 
 
 class _MidPath:

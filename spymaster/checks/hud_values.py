@@ -24,7 +24,7 @@ _BOOK: Final = (
     "mid_price_int", "best_bid_qty", "best_ask_qty", "best_bid_orders", "best_ask_orders",
     "trade_buy_qty", "trade_sell_qty", "trade_other_qty", "message_count", "book_valid",
 )  # fmt: skip
-_ORDERS: Final = ("largest_order_qty", "absorbed_qty", "refreshed_qty")
+_ORDERS: Final = ("largest_order_qty", "absorbed_qty", "refreshed_qty", "executed_qty")
 _SCORES: Final = ("above_score", "below_score", "vacuum_total_score")
 _STRIKES: Final = ("gex", "gex_abs", "gex_call_abs", "gex_put_abs", "quote_coverage")
 _CHAIN: Final = (

@@ -78,7 +78,7 @@ COLUMNS: Final = (
     *_tick_lists(WALL, "depth", "depth_qty_end depth_qty_rest order_count_end", pa.uint16()),
     *_tick_lists(ORDERS, "depth", "largest_order_qty", pa.uint16()),
     *_tick_lists(WALL, "flow", "add_qty pull_qty_total pull_qty_rest fill_qty", pa.uint16()),
-    *_tick_lists(ORDERS, "flow", "absorbed_qty refreshed_qty", pa.uint16()),
+    *_tick_lists(ORDERS, "flow", "absorbed_qty refreshed_qty executed_qty", pa.uint16()),
     *_tick_lists(VACUUM, "physics", "vacuum_score", pa.float32()),
     *_tick_lists(PHYSICS, "physics", "liquidity_velocity", pa.float32()),
     Column("band_norms", "bands", BANDS, "", "norms", pa.float64()),

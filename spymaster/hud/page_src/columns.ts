@@ -11,7 +11,7 @@ export const RING = 2048;
 export const SIDES = ['bid', 'ask'] as const;
 export const BID = 0;
 export const ASK = 1;
-const QUANTITIES = ['depth_qty_end', 'depth_qty_rest', 'order_count_end', 'largest_order_qty', 'add_qty', 'pull_qty_total', 'fill_qty', 'absorbed_qty', 'refreshed_qty'] as const;
+const QUANTITIES = ['depth_qty_end', 'depth_qty_rest', 'order_count_end', 'largest_order_qty', 'add_qty', 'pull_qty_total', 'fill_qty', 'absorbed_qty', 'refreshed_qty', 'executed_qty'] as const;
 const RATES = ['vacuum_score', 'liquidity_velocity'] as const;
 const SCALARS = [
   'best_bid_qty', 'best_ask_qty', 'best_bid_orders', 'best_ask_orders', 'trade_buy_qty', 'trade_sell_qty',
@@ -182,10 +182,17 @@ export class Columns {
     return [...list].map((price, i) => ({tick: Number(price) / this.tickInt, gex: sizes[i] ?? NaN}));
   }
 
-  /** The stretch of ticks in which something traded; a hidden reserve's contracts are not in fill_qty. */
+  /** Contracts traded at an item; a lake without orders knows only what the walls lost to fills. */
+  traded(side: typeof BID | typeof ASK, item: number): number {
+    const {fill_qty, executed_qty} = this.quantities;
+    const executed = executed_qty[side][item];
+    return executed < 0 ? fill_qty[side][item] : executed;
+  }
+
+  /** The stretch of ticks in which something traded. */
   private findFills(slot: number): void {
-    const {fill_qty, refreshed_qty} = this.quantities;
-    const lists = [...fill_qty, ...refreshed_qty];
+    const {fill_qty, executed_qty} = this.quantities;
+    const lists = [...fill_qty, ...executed_qty];
     const start = slot * this.items;
     const isQuiet = (item: number) => lists.every((list) => list[start + item] <= 0);
     let first = 0;

@@ -18,6 +18,8 @@ export const MIN_ABSORBED = 50;
 export const ABSORBED_TIMES = 2;
 /** Contracts out of hidden reserves in a second. */
 export const MIN_REFRESHED = 5;
+/** An order that still shows so many contracts is one that others lean on. */
+export const LARGE_ORDER = 30;
 
 /** The events of one window. */
 export function eventsAt(columns: Columns, index: number): MarketEvent[] {
@@ -41,14 +43,18 @@ export function eventsAt(columns: Columns, index: number): MarketEvent[] {
   return found;
 }
 
-/** The level took a multiple of what it showed at the start and still stands, and price has not passed it. */
-function isAbsorbed(columns: Columns, slot: number, item: number, tick: number, side: number, absorbed: number): boolean {
-  const {depth_qty_end, add_qty, pull_qty_total, fill_qty} = columns.quantities;
+/**
+ * The level still stands and price has not passed it; and something held it: a hidden reserve, a large order,
+ * or others who refilled it to a multiple of what it showed at the start.
+ */
+function isAbsorbed(columns: Columns, slot: number, item: number, tick: number, side: typeof BID | typeof ASK, absorbed: number): boolean {
+  const {depth_qty_end, add_qty, pull_qty_total, fill_qty, refreshed_qty, largest_order_qty} = columns.quantities;
   const end = depth_qty_end[side][item];
   const flows = [add_qty, pull_qty_total, fill_qty].map((of) => of[side][item]);
   if (end <= 0 || flows.some((flow) => flow < 0)) return false;
   const start = end - flows[0] + flows[1] + flows[2];
   const other = side === BID ? columns.prices.best_ask_price_int[slot] : columns.prices.best_bid_price_int[slot];
   const holds = Number.isNaN(other) || (side === BID ? other > tick : other < tick);
-  return holds && absorbed >= ABSORBED_TIMES * start;
+  const isHeld = refreshed_qty[side][item] >= MIN_REFRESHED || largest_order_qty[side][item] >= LARGE_ORDER;
+  return holds && (isHeld || absorbed >= ABSORBED_TIMES * start);
 }

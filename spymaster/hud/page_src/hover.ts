@@ -9,14 +9,14 @@ export function cellRows(columns: Columns, index: number, tick: number): string[
   if (slot < 0) return [title, ['not in memory']];
   const item = columns.item(slot, tick);
   if (item < 0) return [title, ['beyond the reach of this second']];
-  const {depth_qty_end, depth_qty_rest, order_count_end, largest_order_qty, add_qty, pull_qty_total, fill_qty, refreshed_qty} = columns.quantities;
+  const {depth_qty_end, depth_qty_rest, order_count_end, largest_order_qty, add_qty, pull_qty_total, fill_qty, executed_qty, refreshed_qty} = columns.quantities;
   const {vacuum_score, liquidity_velocity} = columns.rates;
   const quantity = (name: string, of: [Int32Array, Int32Array]) => [name, count(of[BID][item]), count(of[ASK][item])];
   const rate = (name: string, of: [Float32Array, Float32Array]) => [name, share(of[BID][item]), share(of[ASK][item])];
   const rows = [
     title, ['', 'bid', 'ask'], quantity('depth', depth_qty_end), quantity('rested', depth_qty_rest),
     quantity('orders', order_count_end), quantity('largest', largest_order_qty), quantity('add', add_qty), quantity('pull', pull_qty_total),
-    quantity('fill', fill_qty), quantity('hidden', refreshed_qty), rate('vacuum', vacuum_score), rate('velocity', liquidity_velocity),
+    quantity('fill', fill_qty), quantity('traded', executed_qty), quantity('hidden', refreshed_qty), rate('vacuum', vacuum_score), rate('velocity', liquidity_velocity),
   ];
   return columns.valid[slot] ? rows : [title, ['book not valid'], ...rows.slice(1)];
 }

@@ -68,7 +68,7 @@ export function drawDots(pixels: Uint32Array, columns: Columns, geometry: Geomet
   const first = Math.max(geometry.oldest, geometry.index(x0 - margin) - geometry.column.pool + 1);
   const last = Math.min(geometry.index(x1 + margin), geometry.end);
   // What traded at a bid was sold by the aggressor, at an ask bought.
-  const colours: [number, number][] = [[BID, packed(COLOURS.sell)], [ASK, packed(COLOURS.buy)]];
+  const colours: [typeof BID | typeof ASK, number][] = [[BID, packed(COLOURS.sell)], [ASK, packed(COLOURS.buy)]];
   for (let index = first; index <= last; index++) {
     const slot = columns.slot(index);
     if (slot < 0) continue;
@@ -76,9 +76,8 @@ export function drawDots(pixels: Uint32Array, columns: Columns, geometry: Geomet
     const base = slot * columns.items;
     const lowest = columns.prices.spot_ref_price_int[slot] - columns.ticks;
     for (const [side, colour] of colours) {
-      const fills = columns.quantities.fill_qty[side];
       for (let i = columns.firstFill[slot]; i <= columns.lastFill[slot]; i++) {
-        const quantity = fills[base + i];
+        const quantity = columns.traded(side, base + i);
         if (quantity > 0) drawDot(pixels, geometry, x, geometry.middle(lowest + i), quantity, colour, x0, x1);
       }
     }

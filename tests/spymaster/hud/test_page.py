@@ -164,6 +164,7 @@ def test_the_cell_under_the_cursor_is_the_lakes(page: Any, server: HudServer, aw
                   if row["side"] == "A" and row["price_int"] == wall["price_int"])  # fmt: skip
     assert cells["largest ask"] == f"{orders['largest_order_qty']:,}"
     assert cells["hidden ask"] == f"{orders['refreshed_qty']:,}"
+    assert cells["traded ask"] == f"{orders['executed_qty']:,}"
     vacuum = next(row for row in levels(awkward_lake, VACUUM, index, index)
                   if row["side"] == "A" and row["price_int"] == wall["price_int"])  # fmt: skip
     assert abs(float(cells["vacuum ask"]) - vacuum["vacuum_score"]) <= 0.00501
@@ -180,7 +181,8 @@ def test_a_lake_from_before_the_orders_is_served(page: Any, tmp_path: Path):
             "[...document.querySelectorAll('#cell dd')].map(c => [c.dataset.cell, c.textContent])"
         )
         dash = "\N{EN DASH}"
-        assert {text for name, text in cells if name.startswith(("largest", "hidden"))} == {dash}
+        of_orders = ("largest", "hidden", "traded")
+        assert {text for name, text in cells if name.startswith(of_orders)} == {dash}
         assert {text for name, text in cells if name.startswith("depth")} != {dash}
         assert page.errors == []
 

@@ -117,6 +117,31 @@ def test_a_moved_picture_is_a_fresh_one(page: Any):
     """) == []  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("fill", "executed", "same_as"),
+    [(40, 90, 90), (0, 90, 90), (40, 0, 0), (40, 40, 40), (40, -1, 40), (-1, -1, 0)],
+    ids=["an iceberg's part", "hidden alone", "an aggressor's own", "usual", "no orders in the lake",
+         "unknown"],
+)  # fmt: skip
+def test_a_dot_is_all_that_traded(page: Any, fill: int, executed: int, same_as: int):
+    """What hidden reserves traded is no fill of the walls, what an aggressor moved away no trade."""
+    assert run(page, """
+        const drawn = (fill, executed) => {
+            const columns = make();
+            const levels = [['fill_qty', 1, 1001, fill], ['executed_qty', 1, 1001, executed]];
+            columns.findFills(put(columns, 0, {levels}));
+            const pixels = new Uint32Array(100 * 100);
+            const geometry = new Geometry(100, 100, 1, 1, 1, 0, 1000);
+            drawPixels(pixels, columns, geometry, {...LAYERS, dots: true}, {dark: 5, white: 1000});
+            return pixels;
+        };
+        const [fill, executed, same] = argument;
+        const expected = drawn(same, same), nothing = drawn(0, 0);
+        return drawn(fill, executed).every((pixel, at) => pixel === expected[at])
+            && (same > 0) === expected.some((pixel, at) => pixel !== nothing[at]);
+    """, [fill, executed, same_as])  # fmt: skip
+
+
 def test_exposure_is_by_rank(page: Any):
     """60 of 100 levels are at or below dark, 997 of 1000 at or below white; 0 is no level."""
     assert run(page, """
@@ -144,6 +169,8 @@ BID, ASK = 0, 1
 STANDS = [["fill_qty", BID, 999, 100], ["add_qty", BID, 999, 105], ["depth_qty_end", BID, 999, 15]]
 FILLED = [*STANDS, ["absorbed_qty", BID, 999, 120]]
 """120 sold into a bid of 10, 20 of them into hidden reserves; it stands with 15 at the end."""
+DEEP = [*FILLED, ["depth_qty_end", BID, 999, 200]]
+"""The same, into a bid of 195."""
 
 
 @pytest.mark.parametrize(
@@ -152,17 +179,23 @@ FILLED = [*STANDS, ["absorbed_qty", BID, 999, 120]]
         (FILLED, ["absorption"]),
         ([*FILLED, ["depth_qty_end", BID, 999, 0]], []),
         ([*STANDS, ["absorbed_qty", BID, 999, 45]], []),
-        ([*FILLED, ["depth_qty_end", BID, 999, 200]], []),
+        (DEEP, []),
+        ([*DEEP, ["largest_order_qty", BID, 999, 29]], []),
+        ([*DEEP, ["largest_order_qty", BID, 999, 30]], ["absorption"]),
+        ([*DEEP, ["refreshed_qty", BID, 999, 4]], []),
+        ([*DEEP, ["refreshed_qty", BID, 999, 5]], ["absorption", "iceberg"]),
+        ([*STANDS, ["absorbed_qty", BID, 999, 45], ["largest_order_qty", BID, 999, 90]], []),
         ([*FILLED, ["add_qty", BID, 999, -1]], []),
         ([*STANDS, ["absorbed_qty", BID, 999, -1]], []),
         ([["fill_qty", ASK, 1000, 120], ["add_qty", ASK, 1000, 125], ["depth_qty_end", ASK, 1000, 15],
           ["absorbed_qty", ASK, 1000, 120]], ["absorption"]),
     ],
-    ids=["stands", "gone at the end", "too small since it gave way", "less than its depth", "unknown",
-         "no orders in the lake", "ask"],
+    ids=["stands", "gone at the end", "too small since it gave way", "less than its depth",
+         "small orders hold", "a large order holds", "hardly a reserve holds", "a reserve holds",
+         "too small for a large order", "unknown", "no orders in the lake", "ask"],
 )  # fmt: skip
 def test_absorption(page: Any, levels: list[Any], kinds: list[str]):
-    """At least 50 and twice the depth of the start were absorbed, and the level stands."""
+    """At least 50, by a reserve, a large order or twice the depth of the start; and the level stands."""
     found = run(
         page, "const c = make(); put(c, 5, {levels: argument}); return eventsAt(c, 5)", levels
     )
@@ -179,7 +212,8 @@ def test_absorption_needs_a_price_that_did_not_pass(page: Any):
 @pytest.mark.parametrize(("quantity", "kinds"), [(-1, []), (4, []), (5, ["iceberg"])])
 def test_icebergs(page: Any, quantity: int, kinds: list[str]):
     """Five contracts out of hidden reserves within the second, whether or not the level shows fills."""
-    body = """const c = make(), slot = put(c, 5, {levels: [['refreshed_qty', 1, 1001, argument]]});
+    body = """const levels = ['refreshed_qty', 'executed_qty'].map(name => [name, 1, 1001, argument]);
+        const c = make(), slot = put(c, 5, {levels});
         c.findFills(slot); return eventsAt(c, 5)"""
     found = run(page, body, quantity)
     assert [event["kind"] for event in found] == kinds
