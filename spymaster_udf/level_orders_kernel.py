@@ -21,12 +21,12 @@ from spymaster_udf.book_state import NONE_INT, WINDOW_NS, Pause
 from spymaster_udf.compile import kernel, prefetch
 from spymaster_udf.order_table import SLOTS_AN_ORDER, find_order, home_slot, remove_order
 from spymaster_udf.price_levels import ASK_SIDE, BID_SIDE, NEAR_TICKS, find_level, index_level
+from spymaster_udf.record_fault_kernel import NO_FAULT, record_fault, whole_ticks
 
 ADD, CANCEL, MODIFY, CLEAR = mbo.ADD, mbo.CANCEL, mbo.MODIFY, mbo.CLEAR
-FILL, TRADE = mbo.FILL, mbo.TRADE
+FILL, TRADE, NO_ACTION = mbo.FILL, mbo.TRADE, mbo.NONE
 ASK, BID = mbo.ASK, mbo.BID
 F_LAST, F_SNAPSHOT = mbo.F_LAST, mbo.F_SNAPSHOT
-UNDEF_PRICE, UNDEF_SIZE = mbo.UNDEF_PRICE, mbo.UNDEF_ORDER_SIZE
 BATCH_DONE, OUTPUT_FULL, NEED_ROOM = (
     int(pause) for pause in (Pause.BATCH_DONE, Pause.OUTPUT_FULL, Pause.NEED_ROOM)
 )
@@ -285,16 +285,6 @@ def _write_window(state, window, spot, sums, out):
     state[ROWS] = row
 
 
-@kernel(inline="always")
-def _is_applicable(kind, price, size, side, tick_int):
-    """Return whether this is an A, C, M or F that can be applied (docs/book.md, bad data)."""
-    if kind == CANCEL or kind == FILL:
-        return size != UNDEF_SIZE
-    if (kind != ADD and kind != MODIFY) or size == UNDEF_SIZE:
-        return False
-    return price != UNDEF_PRICE and price % tick_int == 0 and (side == ASK or side == BID)
-
-
 @kernel()
 def _room(orders, announced, traded, flows, levels, state):
     """Return how many records fit: each makes at most one of everything."""
@@ -347,6 +337,7 @@ def follow_orders(
     close_order_windows. The others are the state and output of level_orders.py.
     """
     mask = np.uint64(orders.size - 1)
+    inverse_tick = 1.0 / tick_int
     clock = state[CLOCK]
     window_end_ns = NONE_INT if state[WINDOW] == NONE_INT else (state[WINDOW] + 1) * WINDOW_NS
     stop = begin
@@ -358,7 +349,9 @@ def follow_orders(
                 state[CLOCK] = clock
                 return i, NEED_ROOM
             stop = i + room
-        prefetch(orders, home_slot(order_id[np.uint64(min(i + LOOK_AHEAD, last))], mask), 1)
+        home = home_slot(order_id[np.uint64(min(i + LOOK_AHEAD, last))], mask)
+        prefetch(orders, home, 1)
+        prefetch(orders, (home + np.uint64(1)) & mask, 1)
         at = np.uint64(i)
         if instrument_id[at] != state[INSTRUMENT]:
             continue
@@ -389,14 +382,16 @@ def follow_orders(
             state[IN_SNAPSHOT] = 0
 
         kind = action[at]
+        fault = record_fault(kind, side[at], size[at], price[at], tick_int, inverse_tick)
         noted_late = False
         if kind == CLEAR:
             _clear(orders, pool, levels, state)
         elif kind == TRADE:
             state[AGGRESSOR] = np.int64(order_id[at])
-        elif _is_applicable(kind, price[at], size[at], side[at], tick_int):
+        elif fault == NO_FAULT and kind != NO_ACTION:
             if kind != FILL:
-                key = 2 * (price[at] // tick_int) + (ASK_SIDE if side[at] == ASK else BID_SIDE)
+                tick = whole_ticks(price[at], tick_int, inverse_tick)
+                key = 2 * tick + (ASK_SIDE if side[at] == ASK else BID_SIDE)
                 _apply_change(
                     kind, order_id[at], key, size[at],
                     orders, pool, free, levels, index, near, announced, traded, state,
