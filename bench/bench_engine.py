@@ -9,23 +9,17 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from own_process import peak_mb, run_apart
+from replays import DAY_NS, HOUR_NS, replay
 
-from ingest.dbn_file import DbnFile
 from ingest.sample import MarketConfig, write_day
 from spymaster_udf.book_engine import BookEngine, BookParams
-from spymaster_udf.book_stream import BATCH_RECORDS
-from spymaster_udf.mbo import RECORD
-from spymaster_udf.mbo_columns import MboColumns
 
 RUNS = 3  # what else a machine does disturbs a run of half a second
 DEFAULT_MESSAGES = ["1000000", "10000000", "30000000"]
-DAY_NS = 1_767_657_600_000_000_000  # 2026-01-06 00:00 UTC
 MINUTES = 180
-HOUR_NS = 3_600_000_000_000
 
 
 def measure(path: Path) -> None:
@@ -38,25 +32,12 @@ def measure(path: Path) -> None:
         )
     )
     engine.compile()
-    messages, rows, seconds, cpu = 0, 0, 0.0, 0.0
-    with DbnFile(path) as file:
-        for records in file.chunks(BATCH_RECORDS):
-            columns = MboColumns.of_records(records.view(RECORD))
-            start, cpu_start = time.perf_counter(), time.thread_time()
-            rows += sum(batch.num_rows for _, batch in engine.feed(columns))
-            seconds += time.perf_counter() - start
-            cpu += time.thread_time() - cpu_start
-            messages += len(columns)
-    start, cpu_start = time.perf_counter(), time.thread_time()
-    rows += sum(batch.num_rows for _, batch in engine.finish())
-    seconds += time.perf_counter() - start
-    cpu += time.thread_time() - cpu_start
-    print(
-        f"{messages:>12,} messages, {rows:,} rows in {seconds:6.2f} s: "
-        f"{messages / seconds / 1e6:5.2f} M messages/s ({messages / cpu / 1e6:5.2f} of processor "
-        f"time), peak memory {peak_mb():,.0f} MB",
-        flush=True,
+    done = replay(
+        path,
+        lambda columns: (rows for _, rows in engine.feed(columns)),
+        lambda: (rows for _, rows in engine.finish()),
     )
+    print(f"{done}, peak memory {peak_mb():,.0f} MB", flush=True)
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from replays import DAY_NS, HOUR_NS
+
 from ingest.dbn_file import DbnFile
 from ingest.sample import MarketConfig, write_day
 from spymaster_udf.book_engine import BookEngine, BookParams
@@ -20,8 +22,6 @@ from spymaster_udf.level_orders import LevelOrders
 from spymaster_udf.mbo import RECORD
 from spymaster_udf.mbo_columns import NO_RECORDS, MboColumns
 
-DAY_NS = 1_767_657_600_000_000_000  # 2026-01-06 00:00 UTC
-HOUR_NS = 3_600_000_000_000
 SESSION = (DAY_NS + 14 * HOUR_NS + 28 * HOUR_NS // 60, DAY_NS + 18 * HOUR_NS)
 TICK_INT, REACH = 250_000_000, 200
 

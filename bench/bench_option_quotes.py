@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from own_process import peak_mb, run_apart
+from replays import DAY_NS, HOUR_NS, replay
 
 from ingest.dbn_file import DbnFile
 from ingest.sample import MarketConfig, OptionConfig, write_day_with_options
 from spymaster_udf.book_stream import BATCH_RECORDS
-from spymaster_udf.mbo import RECORD
-from spymaster_udf.mbo_columns import MboColumns
 from spymaster_udf.option_quotes import OptionQuotes
 
 RUNS = 3  # what else a machine does disturbs a run of half a second
 DEFAULT_MESSAGES = ["5000000", "50000000"]
-DAY_NS = 1_767_657_600_000_000_000  # 2026-01-06 00:00 UTC
-HOUR_NS = 3_600_000_000_000
 MARKET = {"minutes": 60, "messages": 400_000}
 
 
@@ -38,22 +34,8 @@ def measure(path: Path) -> None:
         max_anomaly_share=1.0,
     )
     engine.compile()
-    messages, rows, seconds = 0, 0, 0.0
-    with DbnFile(path) as file:
-        for records in file.chunks(BATCH_RECORDS):
-            columns = MboColumns.of_records(records.view(RECORD))
-            start = time.perf_counter()
-            rows += sum(batch.num_rows for batch in engine.feed(columns))
-            seconds += time.perf_counter() - start
-            messages += len(columns)
-    start = time.perf_counter()
-    rows += sum(batch.num_rows for batch in engine.finish())
-    seconds += time.perf_counter() - start
-    print(
-        f"{messages:>12,} messages of {len(ids):,} options, {rows:,} rows in {seconds:6.2f} s: "
-        f"{messages / seconds / 1e6:5.2f} M messages/s, peak memory {peak_mb():,.0f} MB",
-        flush=True,
-    )
+    done = replay(path, engine.feed, engine.finish)
+    print(f"{done}, {len(ids):,} options, peak memory {peak_mb():,.0f} MB", flush=True)
 
 
 def main() -> None:

@@ -46,16 +46,17 @@ class BookReport:
 def report_of(
     counters: np.ndarray[Any, np.dtype[np.int64]],
     records_applied: int,
-    first_kind: int,
-    first_index: int,
-    first_ts_event: int,
-    first_order_id: int,
+    first_anomaly: np.ndarray[Any, np.dtype[np.int64]],
 ) -> BookReport:
-    """Return the report of a kernel's counters (book_state.py) and its first anomaly (index -1: none)."""
+    """Return the report of a kernel's counters (book_state.py) and the first anomaly that it noted.
+
+    `first_anomaly` is the part of the kernel's state from FIRST_ANOMALY_INDEX (-1: none) to
+    FIRST_ANOMALY_KIND, in the order that both kernels have.
+    """
+    index, ts_event, order_id, kind = (int(value) for value in first_anomaly)
     first = None
-    if first_index >= 0:
-        kind = ANOMALY_KINDS[first_kind]
-        first = FirstAnomaly(kind, first_index, first_ts_event, first_order_id & (2**64 - 1))
+    if index >= 0:
+        first = FirstAnomaly(ANOMALY_KINDS[kind], index, ts_event, order_id & (2**64 - 1))
     return BookReport(
         records_applied=records_applied,
         anomalies={k: int(n) for k, n in zip(ANOMALY_KINDS, counters, strict=False)},

@@ -28,8 +28,6 @@ from spymaster_udf.book_state import (
     FINISHED,
     FIRST_ANOMALY_INDEX,
     FIRST_ANOMALY_KIND,
-    FIRST_ANOMALY_ORDER_ID,
-    FIRST_ANOMALY_TS_EVENT,
     HINT_ASK,
     HINT_BID,
     HISTORY_WINDOW,
@@ -230,15 +228,8 @@ class BookEngine:
     @property
     def report(self) -> BookReport:
         """What was met so far."""
-        state = self._state
-        return report_of(
-            self._counters,
-            int(state[RECORDS_APPLIED]),
-            int(state[FIRST_ANOMALY_KIND]),
-            int(state[FIRST_ANOMALY_INDEX]),
-            int(state[FIRST_ANOMALY_TS_EVENT]),
-            int(state[FIRST_ANOMALY_ORDER_ID]),
-        )
+        first_anomaly = self._state[FIRST_ANOMALY_INDEX : FIRST_ANOMALY_KIND + 1]
+        return report_of(self._counters, int(self._state[RECORDS_APPLIED]), first_anomaly)
 
     def ladder(self, at_ns: int | None = None) -> Ladder:
         """Return the book as it stands after the records fed so far; reads and changes nothing.

@@ -22,8 +22,6 @@ from spymaster_udf.option_orders import new_option_orders, rebuild_option_orders
 from spymaster_udf.option_quote_kernel import (
     FIRST_ANOMALY_INDEX,
     FIRST_ANOMALY_KIND,
-    FIRST_ANOMALY_ORDER_ID,
-    FIRST_ANOMALY_TS_EVENT,
     FULL_SIDE,
     INSTRUMENT,
     LAST_WINDOW,
@@ -129,15 +127,8 @@ class OptionQuotes:
     @property
     def report(self) -> BookReport:
         """What was met so far."""
-        state = self._state
-        return report_of(
-            self._counters,
-            int(state[RECORDS_APPLIED]),
-            int(state[FIRST_ANOMALY_KIND]),
-            int(state[FIRST_ANOMALY_INDEX]),
-            int(state[FIRST_ANOMALY_TS_EVENT]),
-            int(state[FIRST_ANOMALY_ORDER_ID]),
-        )
+        first_anomaly = self._state[FIRST_ANOMALY_INDEX : FIRST_ANOMALY_KIND + 1]
+        return report_of(self._counters, int(self._state[RECORDS_APPLIED]), first_anomaly)
 
     def _pack(self, batch: MboColumns) -> tuple[np.ndarray[Any, Any], ...]:
         """Return the batch packed for the kernel: its first four arrays, good until the next batch."""
