@@ -6,8 +6,9 @@ import {readBootstrap, readCatalogue, readCourse, ServiceError, type Catalogue, 
 import {Columns, WANTED} from './columns.ts';
 import {eventsAt} from './events.ts';
 import {exposureAt} from './exposure.ts';
-import {drawPixels, Picture} from './heatmap.ts';
+import {drawPixels} from './heatmap.ts';
 import {KEYS, listen} from './keyboard.ts';
+import {Picture} from './picture.ts';
 import {Scene, type Position} from './scene.ts';
 import {OVERLAY_TITLES, OVERLAYS, readSettings, SPEEDS, writeSettings, type Overlay} from './settings.ts';
 import {Stream, type State} from './stream.ts';
@@ -387,8 +388,8 @@ class App {
     const over = element('over');
     const at = (event: MouseEvent) => {
       const box = over.getBoundingClientRect();
-      const ratio = this.scene.geometry?.ratio ?? 1;
-      return {x: (event.clientX - box.left) * ratio, y: (event.clientY - box.top) * ratio};
+      const {device} = this.scene;
+      return {x: (event.clientX - box.left) * device, y: (event.clientY - box.top) * device};
     };
     let held: {x: number; y: number; back: number; centre: number} | null = null;
     over.onpointerdown = (event) => {
@@ -401,7 +402,7 @@ class App {
       const place = at(event);
       if (!geometry) return;
       if (held) this.drag(held, place.x - held.x, place.y - held.y);
-      this.setCursor(place.x < geometry.width ? place : null);
+      this.setCursor(place);
     };
     over.onpointerleave = () => this.setCursor(null);
     over.ondblclick = () => this.recentre();

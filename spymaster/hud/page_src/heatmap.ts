@@ -1,13 +1,14 @@
 /**
  * The picture of time and price, as pixels of our own: no canvas, so that tests run it anywhere.
  *
- * `drawPixels` is a pure function of columns, geometry, settings and exposure. `Picture` keeps the last
- * result and, where only time went on, moves it and draws the new columns alone; a test holds the two
- * to the same pixels. Where several cells share a pixel the largest is shown, so none is lost.
+ * `drawPixels` is a pure function of columns, geometry, settings and exposure. Where several cells share
+ * a pixel the largest is shown, so none is lost.
  */
 import {ASK, BID, type Columns} from './columns.ts';
 import {shades, type Exposure} from './exposure.ts';
-import {drawDots, drawLines, MAX_RADIUS} from './marks.ts';
+import {drawEventMarks} from './event_marks.ts';
+import {drawGrid} from './grid.ts';
+import {drawDots, drawLines} from './marks.ts';
 import {ASK_STOPS, BID_STOPS, blend, COLOURS, packed, ramp} from './palette.ts';
 import type {Geometry} from './view.ts';
 
@@ -18,6 +19,8 @@ export interface Layers {
   spot: boolean;
   best: boolean;
   dots: boolean;
+  events: boolean;
+  grid: boolean;
 }
 
 const RAMPS = [ramp(BID_STOPS), ramp(ASK_STOPS)];
@@ -45,8 +48,10 @@ export function drawPixels(
   }
   repeatRows(pixels, geometry, x0, x1);
   hatch(pixels, columns, geometry, x0, x1);
+  if (layers.grid) drawGrid(pixels, columns, geometry, x0, x1);
   if (layers.dots) drawDots(pixels, columns, geometry, x0, x1);
   if (layers.best || layers.spot) drawLines(pixels, columns, geometry, layers, x0, x1);
+  if (layers.events) drawEventMarks(pixels, columns, geometry, x0, x1);
 }
 
 function drawColumn(
@@ -121,42 +126,3 @@ function hatch(pixels: Uint32Array, columns: Columns, geometry: Geometry, x0: nu
     }
   }
 }
-
-/** The last picture, moved where only time went on. */
-export class Picture {
-  pixels = new Uint32Array(0);
-  private key = '';
-  private geometry: Geometry | null = null;
-  private shade: Uint8Array = new Uint8Array(0);
-
-  /** Forget it: columns that were drawn have changed. */
-  invalidate(): void {
-    this.geometry = null;
-  }
-
-  /** Bring it up to date; returns how many pixel columns were drawn. */
-  draw(columns: Columns, geometry: Geometry, layers: Layers, exposure: Exposure): number {
-    const {width, height} = geometry;
-    const key = JSON.stringify([width, height, geometry.column, geometry.row, geometry.topTick, layers, exposure]);
-    const shift = this.geometry ? geometry.left - this.geometry.left : width;
-    const reusable = key === this.key && this.geometry !== null && shift >= 0 && geometry.end >= this.geometry.end
-      // The edge of what is in memory moves too.
-      && geometry.x(geometry.oldest) <= 0 && geometry.left >= 0;
-    let from = 0;
-    if (key !== this.key) this.shade = shades(exposure);
-    if (this.pixels.length !== width * height) this.pixels = new Uint32Array(width * height);
-    if (reusable && shift + reach(geometry) < width) {
-      if (shift) this.pixels.copyWithin(0, shift);
-      from = width - shift - reach(geometry);
-    }
-    if (!(reusable && geometry.end === this.geometry!.end && shift === 0)) {
-      drawPixels(this.pixels, columns, geometry, layers, exposure, from, width, this.shade);
-    }
-    this.key = key;
-    this.geometry = geometry;
-    return width - from;
-  }
-}
-
-/** How far to the left of a new window its dots and the line to it reach. */
-const reach = ({column, ratio}: Geometry): number => column.size * 2 + Math.ceil(MAX_RADIUS * ratio) + 1;

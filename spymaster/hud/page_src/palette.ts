@@ -14,6 +14,9 @@ export const COLOURS = {
 export const TEXT = '#c6cfdb';
 export const MUTED = '#76839a';
 export const LINE = 'rgba(150,166,190,.10)';
+/** Gamma exposure above and below zero. */
+export const POSITIVE = '#b58cf0';
+export const NEGATIVE = '#e8e06a';
 export const ACCENT = '#5eead4';
 export const BID_STOPS: Rgb[] = [[12, 24, 34], [14, 58, 84], [22, 118, 146], [98, 206, 214], [255, 255, 255]];
 export const ASK_STOPS: Rgb[] = [[28, 20, 11], [84, 48, 12], [172, 100, 22], [246, 190, 84], [255, 255, 255]];
