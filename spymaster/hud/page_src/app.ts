@@ -29,6 +29,8 @@ class App {
   private course: Course | null = null;
   private version = '';
   private dirty = false;
+  /** The user did something and waits for the picture. */
+  private isAwaited = false;
   private opening = 0;
   private isAtEnd = false;
   private isSeeking = false;
@@ -50,7 +52,8 @@ class App {
   }
 
   /** Draw soon; many changes before that make one drawing. */
-  change(): void {
+  change(isAwaited = true): void {
+    this.isAwaited ||= isAwaited;
     if (this.dirty) return;
     this.dirty = true;
     requestAnimationFrame(() => {
@@ -62,7 +65,11 @@ class App {
   private draw(): void {
     const {columns, day, position, settings} = this;
     if (!columns || !day || position.head < 0) return;
-    this.scene.draw(columns, settings, position, this.course, columns.firstTs, this.windows);
+    if (!this.scene.draw(columns, settings, position, this.course, columns.firstTs, this.windows, this.isAwaited)) {
+      this.change(false);
+      return;
+    }
+    this.isAwaited = false;
     const end = position.head - position.back;
     const slot = columns.slot(end);
     element('clock').textContent = `${clock(columns.timestamp(end))} NY`;
@@ -195,7 +202,7 @@ class App {
     if (first !== this.position.head + 1) this.scene.invalidate();
     this.position.head = last;
     this.isAtEnd = false;
-    this.change();
+    this.change(false);
   }
 
   private takeState(state: State): void {

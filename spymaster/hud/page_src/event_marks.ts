@@ -3,7 +3,7 @@ import {BID, type Columns} from './columns.ts';
 import {eventsAt, type MarketEvent} from './events.ts';
 import {MAX_RADIUS} from './marks.ts';
 import {COLOURS, packed} from './palette.ts';
-import {press, stampOf, type Stamp} from './stamps.ts';
+import {BRACKET_ABOVE, BRACKET_BELOW, DIAMOND, press, sizeOf, stampOf, type Stamp} from './stamps.ts';
 import type {Geometry} from './view.ts';
 
 const SIDE_COLOURS = [packed(COLOURS.bestBid), packed(COLOURS.bestAsk)];
@@ -33,27 +33,23 @@ function drawMark(pixels: Uint32Array, geometry: Geometry, event: MarketEvent, x
   const x = geometry.x(event.index) + geometry.column.size / 2;
   const y = geometry.middle(event.tick) + outward * (isBracket ? BRACKET_AWAY : DIAMOND_AWAY) * ratio;
   const css = Math.sqrt(event.quantity) * (isBracket ? BRACKET_UNIT : DIAMOND_UNIT);
-  // Half pixels are as exact as the eye is.
-  const reach = Math.round(Math.min(MAX_RADIUS - 1, Math.max(SMALLEST, css)) * ratio * 2) / 2;
-  const place: [number, number] = [x - Math.floor(x), y - Math.floor(y)];
-  const stamp = isBracket ? bracket(reach, ratio, outward, place) : diamond(reach, ratio, place);
+  const size = sizeOf(Math.min(MAX_RADIUS - 1, Math.max(SMALLEST, css)) * ratio);
+  const stamp = isBracket ? bracket(size, ratio, outward, x, y) : diamond(size, ratio, x, y);
   press(pixels, geometry, stamp, x, y, SIDE_COLOURS[event.side], x0, x1);
 }
 
-/** A bar with a stem towards the level that it holds. */
-function bracket(reach: number, ratio: number, outward: number, [dx, dy]: [number, number]): Stamp {
+/** A bar with a stem towards the level that holds. */
+function bracket(size: number, ratio: number, outward: number, x: number, y: number): Stamp {
   const stem = STEM * ratio;
-  const half = Math.ceil(Math.max(reach, stem) + 2);
-  return stampOf(`bracket ${reach} ${ratio} ${outward}`, half, dx, dy, 256, true, (x, y) => {
-    const bar = Math.hypot(Math.max(0, Math.abs(x) - reach), y);
-    const down = -outward * y;
-    const inStem = Math.hypot(x, Math.max(0, -down, down - stem));
+  return stampOf(outward > 0 ? BRACKET_BELOW : BRACKET_ABOVE, size, ratio, x, y, Math.max(size, stem) + ratio, 256, (dx, dy) => {
+    const bar = Math.hypot(Math.max(0, Math.abs(dx) - size), dy);
+    const inward = -outward * dy;
+    const inStem = Math.hypot(dx, Math.max(0, -inward, inward - stem));
     return Math.min(bar, inStem) - HALF_STROKE * ratio;
   });
 }
 
-function diamond(reach: number, ratio: number, [dx, dy]: [number, number]): Stamp {
-  const half = Math.ceil(reach + 2);
-  return stampOf(`diamond ${reach} ${ratio}`, half, dx, dy, 256, true, (x, y) =>
-    Math.abs((Math.abs(x) + Math.abs(y) - reach) / Math.SQRT2) - HALF_STROKE * ratio);
+function diamond(size: number, ratio: number, x: number, y: number): Stamp {
+  return stampOf(DIAMOND, size, ratio, x, y, size + ratio, 256, (dx, dy) =>
+    Math.abs((Math.abs(dx) + Math.abs(dy) - size) / Math.SQRT2) - HALF_STROKE * ratio);
 }

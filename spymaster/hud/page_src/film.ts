@@ -2,7 +2,7 @@
  * The picture's parts on the screen: a canvas each, drawn on where the part changed and otherwise only
  * shifted. A whole picture copied a frame would cost a 4K screen most of its time.
  */
-import {PART, type Part, type Painted} from './picture.ts';
+import {PART, type Part, type Picture} from './picture.ts';
 import type {Geometry} from './view.ts';
 
 interface Frame {
@@ -16,17 +16,17 @@ export class Film {
 
   constructor(private readonly root: HTMLElement) {}
 
-  readonly paint: Painted = (part, x0, x1) => {
-    const {context, image} = this.frame(part);
-    context.putImageData(image, 0, 0, x0, 0, x1 - x0, part.height);
-  };
-
-  /** Show the parts where the geometry has them; `device` is device pixels a CSS pixel. */
-  show(parts: Part[], geometry: Geometry, device: number): void {
+  /** Show a picture that is done where the geometry has it; `device` is device pixels a CSS pixel. */
+  show(picture: Picture, geometry: Geometry, device: number): void {
+    const {parts} = picture;
     for (const [part, {canvas}] of this.frames) {
       if (parts.includes(part)) continue;
       canvas.remove();
       this.frames.delete(part);
+    }
+    for (const [part, x0, x1] of picture.take()) {
+      const {context, image} = this.frame(part);
+      context.putImageData(image, 0, 0, x0, 0, x1 - x0, part.height);
     }
     for (const part of parts) {
       const {style} = this.frame(part).canvas;

@@ -59,36 +59,55 @@ function drawColumn(
   x0: number, x1: number,
 ): void {
   const {width, height, topTick, row} = geometry;
-  const newest = Math.min(geometry.index(x0), geometry.end);
-  const oldest = Math.max(geometry.oldest, geometry.index(x0) - geometry.column.pool + 1);
+  const shown = windowsOf(columns, geometry, x0);
   for (let y = 0, tick = topTick; y < height; y += row.size, tick -= row.pool) {
-    const colour = cellColour(columns, layers, shade, oldest, newest, tick, row.pool);
+    const colour = cellColour(columns, layers, shade, shown, tick, row.pool);
     for (let x = x0, at = y * width + x0; x < x1; x++, at++) pixels[at] = colour;
   }
 }
 
-/** The colour of the windows oldest..newest at the ticks tick, tick - 1, … */
-function cellColour(
-  columns: Columns, layers: Layers, shade: Uint8Array, oldest: number, newest: number, tick: number, pool: number,
-): number {
+/** A window in memory: the place of its first item in the lists, and that item's price in ticks. */
+interface Shown {
+  start: number;
+  lowest: number;
+}
+
+/** The windows that share the pixel column x. */
+function windowsOf(columns: Columns, geometry: Geometry, x: number): Shown[] {
+  const newest = Math.min(geometry.index(x), geometry.end);
+  const oldest = Math.max(geometry.oldest, geometry.index(x) - geometry.column.pool + 1);
+  const shown: Shown[] = [];
+  for (let index = oldest; index <= newest; index++) {
+    const slot = columns.slot(index);
+    if (slot >= 0) shown.push({start: slot * columns.items, lowest: columns.prices.spot_ref_price_int[slot] - columns.ticks});
+  }
+  return shown;
+}
+
+/** The colour of the windows at the ticks tick, tick - 1, … */
+function cellColour(columns: Columns, layers: Layers, shade: Uint8Array, shown: Shown[], tick: number, pool: number): number {
   const [bids, asks] = columns.quantities.depth_qty_rest;
+  const [bidVacuum, askVacuum] = columns.rates.vacuum_score;
+  const [bidVelocity, askVelocity] = columns.rates.liquidity_velocity;
   let bid = -1;
   let ask = -1;
   let vacuum = 0;
   let velocity = 0;
-  for (let index = oldest; index <= newest; index++) {
-    const slot = columns.slot(index);
-    if (slot < 0) continue;
-    for (let down = 0; down < pool; down++) {
-      const item = columns.item(slot, tick - down);
-      if (item < 0) continue;
+  for (let i = 0; i < shown.length; i++) {
+    const {start, lowest} = shown[i];
+    for (let place = tick - lowest, last = place - pool; place > last; place--) {
+      if (!(place >= 0 && place < columns.items)) continue;
+      const item = start + place;
       if (bids[item] > bid) bid = bids[item];
       if (asks[item] > ask) ask = asks[item];
-      if (layers.vacuum) vacuum = Math.max(vacuum, columns.rates.vacuum_score[BID][item] || 0, columns.rates.vacuum_score[ASK][item] || 0);
+      // A comparison with NaN, which is unknown, is false.
+      if (layers.vacuum) {
+        if (bidVacuum[item] > vacuum) vacuum = bidVacuum[item];
+        if (askVacuum[item] > vacuum) vacuum = askVacuum[item];
+      }
       if (layers.physics) {
-        for (const side of columns.rates.liquidity_velocity) {
-          if (Math.abs(side[item]) > Math.abs(velocity)) velocity = side[item];
-        }
+        if (Math.abs(bidVelocity[item]) > Math.abs(velocity)) velocity = bidVelocity[item];
+        if (Math.abs(askVelocity[item]) > Math.abs(velocity)) velocity = askVelocity[item];
       }
     }
   }

@@ -4,7 +4,7 @@
  */
 import {ASK, BID, type Columns} from './columns.ts';
 import {COLOURS, packed} from './palette.ts';
-import {press, stampOf} from './stamps.ts';
+import {DOT, press, sizeOf, stampOf} from './stamps.ts';
 import type {Geometry} from './view.ts';
 
 /** CSS pixels; the largest dot. */
@@ -87,10 +87,8 @@ export function drawDots(pixels: Uint32Array, columns: Columns, geometry: Geomet
 function drawDot(
   pixels: Uint32Array, geometry: Geometry, x: number, y: number, quantity: number, colour: number, x0: number, x1: number,
 ): void {
-  // Quarters of a pixel are as exact as the eye is.
-  const exact = Math.min(MAX_RADIUS, Math.max(MIN_RADIUS, Math.sqrt(quantity) * UNIT_RADIUS)) * geometry.ratio;
-  const radius = Math.round(exact * 4) / 4;
-  const stamp = stampOf(`dot ${radius}`, Math.ceil(radius + 1), x - Math.floor(x), y - Math.floor(y), DOT_ALPHA, radius > 3,
-    (dx, dy) => Math.hypot(dx, dy) - radius);
+  const {ratio} = geometry;
+  const radius = sizeOf(Math.min(MAX_RADIUS, Math.max(MIN_RADIUS, Math.sqrt(quantity) * UNIT_RADIUS)) * ratio);
+  const stamp = stampOf(DOT, radius, ratio, x, y, radius, DOT_ALPHA, (dx, dy) => Math.hypot(dx, dy) - radius);
   press(pixels, geometry, stamp, x, y, colour, x0, x1);
 }

@@ -34,11 +34,10 @@ export function ramp(stops: Rgb[]): Uint32Array {
   });
 }
 
-/** `over` on `under` with alpha 0..256, both packed. */
+/** `over` on `under` with alpha 0..256, both packed. Red and blue are weighed at once: each has the byte above it free. */
 export function blend(under: number, over: number, alpha: number): number {
   const rest = 256 - alpha;
-  const red = ((under & 255) * rest + (over & 255) * alpha) >> 8;
-  const green = (((under >> 8) & 255) * rest + ((over >> 8) & 255) * alpha) >> 8;
-  const blue = (((under >> 16) & 255) * rest + ((over >> 16) & 255) * alpha) >> 8;
-  return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+  const redBlue = ((Math.imul(under & 0xff00ff, rest) + Math.imul(over & 0xff00ff, alpha)) >>> 8) & 0xff00ff;
+  const green = ((Math.imul(under & 0xff00, rest) + Math.imul(over & 0xff00, alpha)) >>> 8) & 0xff00;
+  return (0xff000000 | redBlue | green) >>> 0;
 }

@@ -22,12 +22,14 @@ export interface Part {
   oldest: number;
 }
 
-/** Told of the pixel columns x0 <= x < x1 of a part that were drawn anew. */
-export type Painted = (part: Part, x0: number, x1: number) => void;
+/** Pixel columns x0 <= x < x1 of a part. */
+export type Stretch = readonly [part: Part, x0: number, x1: number];
 
 export class Picture {
   /** The parts that are seen, from the left. */
   parts: Part[] = [];
+  /** What was drawn since it was last taken. */
+  private drawn: Stretch[] = [];
   private key = '';
   private geometry: Geometry | null = null;
   private shade: Uint8Array = new Uint8Array(0);
@@ -37,8 +39,11 @@ export class Picture {
     this.key = '';
   }
 
-  /** Bring it up to date; returns how many pixel columns were drawn. */
-  draw(columns: Columns, geometry: Geometry, layers: Layers, exposure: Exposure, painted: Painted = () => {}): number {
+  /**
+   * Bring it up to date, or begin to: when `isLate` says so it stops after a part. Returns whether it is
+   * done; if not, the next call goes on.
+   */
+  draw(columns: Columns, geometry: Geometry, layers: Layers, exposure: Exposure, isLate = () => false): boolean {
     const {height, column, row, topTick, ratio} = geometry;
     const key = JSON.stringify([height, column, row, topTick, ratio, layers, exposure]);
     if (key !== this.key) {
@@ -48,16 +53,23 @@ export class Picture {
     this.key = key;
     this.geometry = geometry;
     this.place(geometry);
-    let drawn = 0;
     for (const part of this.parts) {
       const place = geometry.part(part.left, PART);
-      for (const [x0, x1] of stale(part, place)) {
+      const ranges = stale(part, place);
+      if (ranges.length && isLate()) return false;
+      for (const [x0, x1] of ranges) {
         drawPixels(part.pixels, columns, place, layers, exposure, x0, x1, this.shade);
-        painted(part, x0, x1);
-        drawn += x1 - x0;
+        this.drawn.push([part, x0, x1]);
       }
       [part.end, part.oldest] = [geometry.end, geometry.oldest];
     }
+    return true;
+  }
+
+  /** What was drawn since the last call; parts that the picture has left are not among it. */
+  take(): Stretch[] {
+    const drawn = this.drawn.filter(([part]) => this.parts.includes(part));
+    this.drawn = [];
     return drawn;
   }
 

@@ -26,6 +26,9 @@ export interface Position {
   cursor: Cursor | null;
 }
 
+/** After so long a drawing that nobody waits for goes on in the next frame. */
+const FRAME_MS = 6;
+
 export class Scene {
   geometry: Geometry | null = null;
   /** Device pixels a CSS pixel. */
@@ -51,31 +54,44 @@ export class Scene {
     return this.geometry ? this.geometry.column.size / this.geometry.column.pool / this.geometry.ratio : 1;
   }
 
-  draw(columns: Columns, settings: Settings, position: Position, course: Course | null, first: bigint, windows: number): void {
+  /**
+   * Draw, or begin to: unless the user waits, a picture that has to be drawn as a whole is drawn over
+   * several frames, and the screen keeps the last one until then. Returns whether it is done.
+   */
+  draw(columns: Columns, settings: Settings, position: Position, course: Course | null, first: bigint, windows: number, isAwaited: boolean): boolean {
     const began = performance.now();
     const scale = scaleNow();
     this.device = scale.device;
     for (const surface of [this.prices, this.times, this.profile, this.panel, this.timeline.surface]) surface.fit(scale);
-    const end = position.head - position.back;
     const geometry = this.geometryOf(columns, settings, position, windows, scale);
-    this.geometry = geometry;
     const exposure = this.exposureOf(columns, position.head);
     const on = settings.on;
     const layers = {
       depth: on.has('depth'), vacuum: on.has('vacuum'), physics: on.has('physics'), spot: on.has('spot'), best: on.has('best'),
       dots: on.has('dots'), events: on.has('events'), grid: true,
     };
-    this.picture.draw(columns, geometry, layers, exposure, this.film.paint);
-    this.film.show(this.picture.parts, geometry, scale.device);
+    const isDone = this.picture.draw(columns, geometry, layers, exposure, () => !isAwaited && performance.now() - began > FRAME_MS);
+    if (isDone) this.show(columns, settings, position, course, geometry, exposure, first);
+    this.drawTimes.push(performance.now() - began);
+    if (this.drawTimes.length > 5000) this.drawTimes.splice(0, 2500);
+    return isDone;
+  }
+
+  /** Bring the screen up to date with a picture that is done. */
+  private show(
+    columns: Columns, settings: Settings, position: Position, course: Course | null, geometry: Geometry, exposure: Exposure, first: bigint,
+  ): void {
+    this.geometry = geometry;
+    this.film.show(this.picture, geometry, this.device);
+    const {end} = geometry;
+    const {on} = settings;
     const slot = columns.slot(end);
-    this.options.draw(columns, geometry, on.has('gex') ? slot : -1, scale.device);
+    this.options.draw(columns, geometry, on.has('gex') ? slot : -1, this.device);
     this.drawAxes(columns, geometry, slot, position.cursor);
     this.showCursor(columns, geometry, position.cursor);
     drawProfile(this.profile, columns, geometry, slot, exposure.white);
     drawPanel(this.panel, columns, slot);
     this.timeline.draw(course, first, end, Math.min(geometry.seconds, end - geometry.oldest + 1), on.has('cvd'));
-    this.drawTimes.push(performance.now() - began);
-    if (this.drawTimes.length > 5000) this.drawTimes.splice(0, 2500);
   }
 
   private geometryOf(columns: Columns, settings: Settings, position: Position, windows: number, {device, ratio}: Scale): Geometry {
