@@ -7,7 +7,8 @@ import {Columns, WANTED} from './columns.ts';
 import {eventsAt} from './events.ts';
 import {exposureAt} from './exposure.ts';
 import {drawPixels} from './heatmap.ts';
-import {KEYS, listen} from './keyboard.ts';
+import {listen} from './keyboard.ts';
+import {keyList, legend} from './legend.ts';
 import {Picture} from './picture.ts';
 import {Scene, type Position} from './scene.ts';
 import {OVERLAY_TITLES, OVERLAYS, readSettings, SPEEDS, writeSettings, type Overlay} from './settings.ts';
@@ -18,6 +19,9 @@ import {clock, count, price} from './words.ts';
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 /** Ticks to each side that are asked for: more than any screen shows would be read for nothing. */
 const REACH = 150;
+
+/** Characters kept for a quantity of the best: what changes every second must not move what stands beside it. */
+const QUANTITY = 5;
 
 class App {
   readonly settings = readSettings(location.search);
@@ -39,7 +43,10 @@ class App {
     state: (state) => this.takeState(state),
     gap: (lastTs, windows) => void this.fillGap(lastTs, windows),
     end: () => this.arrive(),
-    open: () => this.status('', ''),
+    open: () => {
+      this.status('', '');
+      this.notice('');
+    },
     lost: () => this.lose(),
     address: () => this.address(),
   });
@@ -76,7 +83,7 @@ class App {
     const {spot_ref_price_int: spot, best_bid_price_int: bid, best_ask_price_int: ask} = columns.prices;
     const {best_bid_qty, best_ask_qty} = columns.scalars;
     element('spot').textContent = slot < 0 ? '–' : price(spot[slot], columns.tickInt);
-    element('quote').textContent = slot < 0 ? '' : `${count(best_bid_qty[slot])} × ${price(bid[slot], columns.tickInt)} · ${price(ask[slot], columns.tickInt)} × ${count(best_ask_qty[slot])}`;
+    element('quote').textContent = slot < 0 ? '' : `${count(best_bid_qty[slot]).padStart(QUANTITY)} × ${price(bid[slot], columns.tickInt)} · ${price(ask[slot], columns.tickInt)} × ${count(best_ask_qty[slot]).padEnd(QUANTITY)}`;
     element('timeline').setAttribute('aria-valuetext', clock(columns.timestamp(end)));
     if (this.stream.isOpen) this.showState(slot);
   }
@@ -218,6 +225,7 @@ class App {
   /** The connection is gone; if it is because the day was replaced, begin with the new one. */
   private lose(): void {
     this.status('disconnected: trying again', 'bad');
+    this.notice('The service does not answer. This page tries again.');
     const turn = this.opening;
     readBootstrap(this.query({windows: '1', columns: 'spot_ref_price_int'})).catch((error: unknown) => {
       const isReplaced = error instanceof ServiceError && (error.status === 409 || error.status === 404);
@@ -377,11 +385,7 @@ class App {
 
   private help(): void {
     const dialog = element<HTMLDialogElement>('keys');
-    const list = document.createElement('dl');
-    for (const [, shown, meaning] of KEYS) {
-      list.append(Object.assign(document.createElement('dt'), {textContent: shown}), Object.assign(document.createElement('dd'), {textContent: meaning}));
-    }
-    dialog.append(list);
+    dialog.append(legend(), keyList());
     dialog.onclick = () => dialog.close();
     element('help').onclick = () => (dialog.open ? dialog.close() : dialog.showModal());
   }

@@ -34,6 +34,9 @@ const ERODING = packed(COLOURS.eroding);
 const VACUUM_FROM = 0.5;
 /** Velocity (share of the level in a second) that gets the whole tint. */
 const FULL_VELOCITY = 0.25;
+/** The tint's alpha, of 256, at a level of the dark kind and of the white one. */
+const SMALL_TINT = 24;
+const LARGE_TINT = 190;
 const HATCH_STEP = 8;
 
 /** Draw the pixel columns x0 <= x < x1. */
@@ -93,6 +96,8 @@ function cellColour(columns: Columns, layers: Layers, shade: Uint8Array, shown: 
   let ask = -1;
   let vacuum = 0;
   let velocity = 0;
+  let moving = -1;
+  let side: typeof BID | typeof ASK = BID;
   for (let i = 0; i < shown.length; i++) {
     const {start, lowest} = shown[i];
     for (let place = tick - lowest, last = place - pool; place > last; place--) {
@@ -106,8 +111,8 @@ function cellColour(columns: Columns, layers: Layers, shade: Uint8Array, shown: 
         if (askVacuum[item] > vacuum) vacuum = askVacuum[item];
       }
       if (layers.physics) {
-        if (Math.abs(bidVelocity[item]) > Math.abs(velocity)) velocity = bidVelocity[item];
-        if (Math.abs(askVelocity[item]) > Math.abs(velocity)) velocity = askVelocity[item];
+        if (Math.abs(bidVelocity[item]) > Math.abs(velocity)) [velocity, moving, side] = [bidVelocity[item], item, BID];
+        if (Math.abs(askVelocity[item]) > Math.abs(velocity)) [velocity, moving, side] = [askVelocity[item], item, ASK];
       }
     }
   }
@@ -116,8 +121,20 @@ function cellColour(columns: Columns, layers: Layers, shade: Uint8Array, shown: 
   let colour = EMPTY;
   if (layers.depth && quantity > 0) colour = RAMPS[bid >= ask ? BID : ASK][shade[Math.min(quantity, 65_535)]];
   if (vacuum > VACUUM_FROM) colour = blend(colour, VACUUM, Math.round(((vacuum - VACUUM_FROM) / (1 - VACUUM_FROM)) * 110));
-  if (velocity) colour = blend(colour, velocity > 0 ? BUILDING : ERODING, Math.round(Math.min(1, Math.abs(velocity) / FULL_VELOCITY) * 150));
+  if (moving >= 0) {
+    const size = shade[largestOf(columns, moving, side)] / 255;
+    const alpha = Math.min(1, Math.abs(velocity) / FULL_VELOCITY) * (SMALL_TINT + (LARGE_TINT - SMALL_TINT) * size);
+    colour = blend(colour, velocity > 0 ? BUILDING : ERODING, Math.round(alpha));
+  }
   return colour;
+}
+
+/** What stood at a level at the window's start or end, the larger: a wall that was pulled is one still. */
+function largestOf(columns: Columns, item: number, side: number): number {
+  const {depth_qty_end, add_qty, pull_qty_total, fill_qty} = columns.quantities;
+  const end = depth_qty_end[side][item];
+  const start = end - add_qty[side][item] + pull_qty_total[side][item] + fill_qty[side][item];
+  return Math.max(0, Math.min(65_535, Math.max(start, end)));
 }
 
 function repeatRows(pixels: Uint32Array, {width, height, row}: Geometry, x0: number, x1: number): void {
