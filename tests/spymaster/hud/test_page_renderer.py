@@ -120,6 +120,44 @@ def test_a_moved_picture_is_a_fresh_one(page: Any):
     """) == []  # fmt: skip
 
 
+STEP = st.tuples(st.integers(0, 60), st.integers(0, 80), st.booleans())
+"""Windows that come, windows looked back, whether the drawing stops half way."""
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 80), st.booleans()), min_size=2, max_size=6
+    ),
+    time=st.sampled_from([0.25, 1, 2]),
+    history=st.sampled_from([120, 1800]),
+)
+def test_parts_are_a_whole_however_one_came_to_them(
+    page: Any, steps: list[tuple[int, int, bool]], time: float, history: int
+):
+    """Playing, looking back, the edge of memory, drawings that stop half way: fresh pixels at the end."""
+    assert run(page, """
+        const [steps, time, history] = argument;
+        const columns = make(), moved = new Picture(), exposure = {dark: 5, white: 400};
+        let head = 150, geometry;
+        for (let i = 0; i < 150; i++) put(columns, i, {levels: [['fill_qty', i % 2, 1000, 9 * i % 700]]});
+        for (const [ahead, back, stops] of steps) {
+            for (let i = 0; i < ahead; i++, head++) {
+                const levels = [['fill_qty', i % 2, 998 + i % 5, 400], ['refreshed_qty', 0, 997, i % 30]];
+                put(columns, head, {levels});
+            }
+            const end = Math.max(0, head - 1 - back), oldest = Math.max(0, head - history);
+            geometry = new Geometry(700, 90, 1, time, 4, end, 1000, oldest);
+            let parts = 0;
+            moved.draw(columns, geometry, ALL, exposure, () => stops && parts++ > 0);
+        }
+        if (!moved.draw(columns, geometry, ALL, exposure)) return 'not done';
+        const fresh = new Uint32Array(700 * 90), shown = moved.pixels;
+        drawPixels(fresh, columns, geometry, ALL, exposure);
+        return fresh.findIndex((pixel, at) => pixel !== shown[at]);
+    """, [steps, time, history]) == -1  # fmt: skip
+
+
 def test_exposure_is_by_rank(page: Any):
     """60 of 100 levels are at or below dark, 997 of 1000 at or below white; 0 is no level."""
     assert run(page, """
