@@ -11,8 +11,14 @@ interface Frame {
   image: ImageData;
 }
 
+/** Device pixels after which the canvases are placed anew: so far from its place a layer stays exact. */
+const FAR = 64 * PART;
+
 export class Film {
   private readonly frames = new Map<Part, Frame>();
+
+  /** Where the canvases are placed from: they stay, and what holds them moves. */
+  private base = NaN;
 
   constructor(private readonly root: HTMLElement) {}
 
@@ -28,12 +34,15 @@ export class Film {
       const {context, image} = this.frame(part);
       context.putImageData(image, 0, 0, x0, 0, x1 - x0, part.height);
     }
+    const far = geometry.left - this.base;
+    if (!(far >= 0 && far < FAR)) this.base = parts[0].left;
     for (const part of parts) {
       const {style} = this.frame(part).canvas;
       style.width = `${PART / device}px`;
       style.height = `${part.height / device}px`;
-      style.transform = `translateX(${(part.left - geometry.left) / device}px)`;
+      style.transform = `translateX(${(part.left - this.base) / device}px)`;
     }
+    this.root.style.transform = `translateX(${(this.base - geometry.left) / device}px)`;
   }
 
   private frame(part: Part): Frame {

@@ -36,7 +36,7 @@ export class Scene {
   readonly drawTimes: number[] = [];
   readonly picture = new Picture();
   readonly timeline = new Timeline(new Surface(element('timeline')));
-  private readonly film = new Film(element('picture'));
+  private readonly film = new Film(element('film'));
   private readonly prices = new Surface(element('prices'));
   private readonly times = new Surface(element('times'));
   private readonly profile = new Surface(element('profile'));
