@@ -16,6 +16,8 @@ const STEM = 5;
 const BRACKET_UNIT = 0.65;
 const DIAMOND_UNIT = 0.9;
 const SMALLEST = 2.5;
+/** Of 256; the smallest marks are many and fainter. */
+const FAINTEST = 160;
 
 export function drawEventMarks(pixels: Uint32Array, columns: Columns, geometry: Geometry, x0: number, x1: number): void {
   const margin = Math.ceil(MAX_RADIUS * geometry.ratio) + 1;
@@ -50,6 +52,7 @@ function bracket(size: number, ratio: number, outward: number, x: number, y: num
 }
 
 function diamond(size: number, ratio: number, x: number, y: number): Stamp {
-  return stampOf(DIAMOND, size, ratio, x, y, size + ratio, 256, (dx, dy) =>
+  const alpha = FAINTEST + Math.round(((256 - FAINTEST) * size) / (MAX_RADIUS * ratio));
+  return stampOf(DIAMOND, size, ratio, x, y, size + ratio, alpha, (dx, dy) =>
     Math.abs((Math.abs(dx) + Math.abs(dy) - size) / Math.SQRT2) - HALF_STROKE * ratio);
 }

@@ -52,14 +52,34 @@ export function drawGrid(pixels: Uint32Array, columns: Columns, geometry: Geomet
   }
 }
 
-export function drawPrices(surface: Surface, columns: Columns, geometry: Geometry): void {
+/** A price on the axis that stands out: spot, the cursor. */
+export interface Tag {
+  tick: number;
+  fill: string;
+  ink: string;
+}
+
+/** The axis of prices; a tag takes the place of the words that it would cover. */
+export function drawPrices(surface: Surface, columns: Columns, geometry: Geometry, tags: Tag[]): void {
   const context = surface.clear();
-  const {ratio, height} = surface;
+  const {ratio, height, width} = surface;
+  const edge = 9 * ratio;
+  const placed = tags
+    .filter(({tick}) => !Number.isNaN(tick))
+    .map((tag) => ({...tag, y: Math.max(edge, Math.min(height - edge, geometry.middle(tag.tick)))}));
   surface.font(10.5);
   context.textBaseline = 'middle';
   context.fillStyle = MUTED;
   for (const [tick, y] of markedPrices(geometry)) {
-    if (y > 7 * ratio && y < height - 7 * ratio) context.fillText(price(tick, columns.tickInt), 6 * ratio, y);
+    const isFree = placed.every((tag) => Math.abs(tag.y - y) > 15 * ratio);
+    if (isFree && y > edge && y < height - edge) context.fillText(price(tick, columns.tickInt), 6 * ratio, y);
+  }
+  surface.font(11, 600);
+  for (const {tick, fill, ink, y} of placed) {
+    context.fillStyle = fill;
+    context.fillRect(0, y - 8 * ratio, width, 16 * ratio);
+    context.fillStyle = ink;
+    context.fillText(price(tick, columns.tickInt), 6 * ratio, y);
   }
 }
 
@@ -76,17 +96,4 @@ export function drawTimes(surface: Surface, columns: Columns, geometry: Geometry
     const x = geometry.x(index);
     if (x > 30 * ratio && x < width - 30 * ratio) context.fillText(words(columns.timestamp(index)), x, height / 2);
   }
-}
-
-/** A price on the axis that stands out: spot, the cursor. */
-export function drawTag(surface: Surface, columns: Columns, geometry: Geometry, tick: number, fill: string, ink: string): void {
-  if (Number.isNaN(tick)) return;
-  const {context, ratio, width, height} = surface;
-  const y = Math.max(9 * ratio, Math.min(height - 9 * ratio, geometry.middle(tick)));
-  surface.font(11, 600);
-  context.textBaseline = 'middle';
-  context.fillStyle = fill;
-  context.fillRect(0, y - 8 * ratio, width, 16 * ratio);
-  context.fillStyle = ink;
-  context.fillText(price(tick, columns.tickInt), 6 * ratio, y);
 }

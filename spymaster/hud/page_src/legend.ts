@@ -73,7 +73,7 @@ export const MARKS: [of: Overlay | null, name: string, sample: Sample, meaning: 
   ['events', 'diamond', diamond, 'iceberg: a hidden reserve came up; size is volume'],
   ['cvd', 'line below', (c) => line(c, POSITIVE, 9, [], 1), 'bought less sold by aggressors since the day began'],
   [null, 'hatched', hatch, 'not known: book not valid, or not in memory'],
-  [null, 'bars', (c) => halves(c, css(COLOURS.bestBid, 0.9), css(COLOURS.bestBid, 0.35)), 'depth now, rested and all; a full bar is the number on top'],
+  [null, 'bars', (c) => halves(c, css(COLOURS.bestBid, 0.9), css(COLOURS.bestBid, 0.35)), 'depth now, rested and all; the scale is below'],
   [null, 'at near mid far', (c) => halves(c, css(COLOURS.bestAsk), css(COLOURS.eroding)), 'wall, erosion and vacuum by distance from price, 0 to 1'],
 ];
 

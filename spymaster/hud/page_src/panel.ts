@@ -87,8 +87,8 @@ function drawStrikes(surface: Surface, columns: Columns, slot: number, y: number
     context.fillText('none for this second', 10 * ratio, y + 8 * ratio);
     return;
   }
-  const row = Math.min(22 * ratio, (height - y - 4 * ratio) / strikes.length);
-  const bar = Math.max(1, Math.min(11 * ratio, row * 0.7));
+  const row = Math.min(27 * ratio, (height - y - 4 * ratio) / strikes.length);
+  const bar = Math.max(1, Math.min(13 * ratio, row * 0.7));
   const largest = Math.max(...strikes.map((strike) => Math.abs(strike.gex) || 0)) || 1;
   const middle = 62 * ratio + (width - 116 * ratio) / 2;
   const spot = columns.prices.spot_ref_price_int[slot];
@@ -96,7 +96,7 @@ function drawStrikes(surface: Surface, columns: Columns, slot: number, y: number
   const nearest = strikes.reduce((best, strike) => (Math.abs(strike.tick - spot) < Math.abs(best.tick - spot) ? strike : best));
   [...strikes].reverse().forEach((strike, i) => {
     const at = y + (i + 0.5) * row;
-    surface.font(Math.min(10.5, (row / ratio) * 0.9), strike === nearest ? 700 : 400);
+    surface.font(Math.min(11, (row / ratio) * 0.9), strike === nearest ? 700 : 400);
     context.fillStyle = strike === nearest ? TEXT : MUTED;
     context.fillText(price(strike.tick, columns.tickInt).replace(/\.00$/, ''), 10 * ratio, at);
     context.textAlign = 'right';

@@ -8,7 +8,8 @@ import {count} from './words.ts';
 /** `full` is the quantity of a whole bar: that of the picture's white. */
 export function drawProfile(surface: Surface, columns: Columns, geometry: Geometry, slot: number, full: number): void {
   const context = surface.clear();
-  const {width, height, ratio} = surface;
+  const {width} = surface;
+  const {height} = geometry;
   if (slot < 0) return;
   const {depth_qty_end: end, depth_qty_rest: rest} = columns.quantities;
   const bar = Math.max(1, geometry.row.size - (geometry.row.size > 2 ? 1 : 0));
@@ -29,10 +30,18 @@ export function drawProfile(surface: Surface, columns: Columns, geometry: Geomet
       context.fillRect(0, y, Math.min(1, rested / full) * width, bar);
     }
   }
-  surface.font(9.5);
-  context.textBaseline = 'top';
-  context.textAlign = 'right';
+  drawScale(surface, height, count(full));
+}
+
+/** Below the bars, beside the axis of time: what an empty and a full bar are. */
+function drawScale(surface: Surface, top: number, full: string): void {
+  const {context, width, height, ratio} = surface;
+  surface.font(10.5);
   context.fillStyle = MUTED;
-  context.fillText(count(full), width - 3 * ratio, 4 * ratio);
+  context.textBaseline = 'middle';
+  const middle = (top + height) / 2;
+  context.fillText('0', 4 * ratio, middle);
+  context.textAlign = 'right';
+  context.fillText(full, width - 4 * ratio, middle);
   context.textAlign = 'left';
 }

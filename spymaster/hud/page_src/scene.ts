@@ -3,7 +3,7 @@ import type {Course} from './catalogue.ts';
 import type {Columns} from './columns.ts';
 import {exposureAt, type Exposure} from './exposure.ts';
 import {Film} from './film.ts';
-import {drawPrices, drawTag, drawTimes} from './grid.ts';
+import {drawPrices, drawTimes, type Tag} from './grid.ts';
 import {cellRows, showCell} from './hover.ts';
 import {OptionLines, showCursor, type Cursor} from './overlays.ts';
 import {TEXT} from './palette.ts';
@@ -106,15 +106,17 @@ export class Scene {
 
   private drawAxes(columns: Columns, geometry: Geometry, slot: number, cursor: Cursor | null): void {
     drawTimes(this.times, columns, geometry);
-    drawPrices(this.prices, columns, geometry);
-    if (slot >= 0) drawTag(this.prices, columns, geometry, columns.prices.spot_ref_price_int[slot], '#e8edf5', '#06080b');
-    if (cursor) drawTag(this.prices, columns, geometry, geometry.tick(cursor.y), '#1d2836', TEXT);
+    const tags: Tag[] = [];
+    if (slot >= 0) tags.push({tick: columns.prices.spot_ref_price_int[slot], fill: '#e8edf5', ink: '#06080b'});
+    if (cursor) tags.push({tick: geometry.tick(cursor.y), fill: '#1d2836', ink: TEXT});
+    drawPrices(this.prices, columns, geometry, tags);
   }
 
   private showCursor(columns: Columns, geometry: Geometry, cursor: Cursor | null): void {
     showCursor(element('cursor'), geometry, cursor, this.device);
     const rows = cursor ? cellRows(columns, geometry.index(cursor.x), geometry.tick(cursor.y)) : null;
-    showCell(element('cell'), rows, (cursor?.x ?? 0) / this.device, (cursor?.y ?? 0) / this.device);
+    const place = (x: number, y: number): [number, number] => [x / this.device, y / this.device];
+    showCell(element('cell'), rows, place(cursor?.x ?? 0, cursor?.y ?? 0), place(geometry.width, geometry.height));
   }
 
   private exposureOf(columns: Columns, head: number): Exposure {
