@@ -9,6 +9,7 @@ import {exposureAt} from './exposure.ts';
 import {drawPixels} from './heatmap.ts';
 import {listen} from './keyboard.ts';
 import {keyList, legend} from './legend.ts';
+import {COLOURS} from './palette.ts';
 import {Picture} from './picture.ts';
 import {Scene, type Position} from './scene.ts';
 import {OVERLAY_TITLES, OVERLAYS, readSettings, SPEEDS, writeSettings, type Overlay} from './settings.ts';
@@ -443,6 +444,6 @@ const firstShown = (day: Day): number => Math.min(HISTORY, Math.floor(day.window
 
 const app = new App();
 // What tests and the bench read, the pure parts among it; nothing of the page depends on it.
-const renderer = {Columns, Picture, drawPixels, Geometry, exposureAt, eventsAt, centreTick};
+const renderer = {COLOURS, Columns, Picture, drawPixels, Geometry, exposureAt, eventsAt, centreTick};
 Object.assign(window, {hud: {app, scene: app.scene, position: app.position, times: app.scene.drawTimes, renderer}});
 void app.start();

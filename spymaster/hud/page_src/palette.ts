@@ -7,7 +7,7 @@ export type Rgb = readonly [number, number, number];
 export const COLOURS = {
   empty: [11, 15, 21], unknown: [6, 8, 11], hatch: [46, 52, 62],
   spot: [240, 244, 250], bestBid: [96, 178, 208], bestAsk: [222, 164, 84],
-  buy: [82, 226, 176], sell: [255, 92, 122], outline: [6, 8, 11],
+  buy: [118, 240, 204], sell: [244, 66, 108], outline: [6, 8, 11],
   vacuum: [140, 92, 214], building: [150, 214, 92], eroding: [222, 74, 178],
 } as const satisfies Record<string, Rgb>;
 

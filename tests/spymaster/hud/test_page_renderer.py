@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -230,3 +231,37 @@ def test_icebergs(page: Any, quantity: int, kinds: list[str]):
 def test_an_invalid_book_has_no_events(page: Any):
     body = "const c = make(); c.valid[put(c, 5, {levels: argument})] = 0; return eventsAt(c, 5)"
     assert run(page, body, FILLED) == []
+
+
+SIMULATED = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                   [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                     [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                   [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+"""What such an eye makes of linear RGB (Machado, Oliveira and Fernandes 2009, severity 1)."""
+XYZ_OF_WHITE = [0.9505, 1, 1.089]
+XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+
+
+def lab(rgb: list[int], eye: list[list[float]]) -> Any:
+    """CIELAB of a colour as an eye sees it."""
+    share = np.array(rgb) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    xyz = np.array(XYZ) @ np.clip(np.array(eye) @ linear, 0, 1) / XYZ_OF_WHITE
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("eye", SIMULATED)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("bestBid", "bestAsk"), ("buy", "sell"), ("building", "eroding")],
+)
+def test_opposites_differ_for_every_eye(page: Any, eye: str, one: str, other: str):
+    """By thirty steps of CIELAB, of which a trained eye sees two or three."""
+    colours = page.evaluate("hud.renderer.COLOURS")
+    away = lab(colours[one], SIMULATED[eye]) - lab(colours[other], SIMULATED[eye])
+    assert np.linalg.norm(away) > 30
