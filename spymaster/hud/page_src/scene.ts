@@ -27,7 +27,7 @@ export interface Position {
 }
 
 /** After so long a drawing that nobody waits for goes on in the next frame. */
-const FRAME_MS = 6;
+const FRAME_MS = 4;
 
 export class Scene {
   geometry: Geometry | null = null;

@@ -26,6 +26,8 @@ export class Surface {
   width = 0;
   height = 0;
   ratio = 1;
+  /** The context's own is slow to set, and slower to ask. */
+  private written = '';
 
   constructor(readonly canvas: HTMLCanvasElement) {
     this.context = canvas.getContext('2d')!;
@@ -39,6 +41,7 @@ export class Surface {
     [this.width, this.height] = [width, height];
     this.canvas.width = width;
     this.canvas.height = height;
+    this.written = '';
   }
 
   clear(): CanvasRenderingContext2D {
@@ -48,6 +51,7 @@ export class Surface {
   }
 
   font(size: number, weight = 400): void {
-    this.context.font = `${weight} ${size * this.ratio}px ${FONT}`;
+    const wanted = `${weight} ${size * this.ratio}px ${FONT}`;
+    if (wanted !== this.written) this.context.font = this.written = wanted;
   }
 }
