@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from page_browser import (
     settled,
     until,
 )
+from PIL import Image
 from pyarrow import ipc
 
 from spymaster.hud.columns import ORDERS, PHYSICS, VACUUM, WALL
@@ -85,6 +88,34 @@ def test_the_largest_wall_is_white_at_its_price_and_time(
     assert sum(colour(faintest)) < 200
     blue, red = colour(faintest)[2], colour(faintest)[0]
     assert blue >= red if faintest["side"] == "B" else red >= blue, "bids are blue, asks amber"
+
+
+DRAWN_BYTES = """(() => {
+    const bytes = new Uint8Array(hud.scene.picture.pixels.buffer);
+    let text = '';
+    for (let at = 0; at < bytes.length; at += 32768)
+        text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+    return btoa(text);
+})()"""
+
+
+@pytest.mark.parametrize("ratio", [1.25, 2])
+def test_the_screen_has_the_pictures_pixels(browser: Any, server: HudServer, ratio: float):
+    """Pixel by pixel, also where a CSS pixel is not whole ones: its parts have no seams."""
+    tab = browser.new_page(viewport={"width": 1280, "height": 720}, device_scale_factor=ratio)
+    opened(
+        tab, f"{server.url}?playing=false&t={instant(300)}&time=3&on=depth,spot,best,dots,events"
+    )
+    size = tab.evaluate("[hud.scene.geometry.height, hud.scene.geometry.width]")
+    drawn = np.frombuffer(b64decode(tab.evaluate(DRAWN_BYTES)), np.uint8).reshape(*size, 4)
+    shown = np.asarray(Image.open(BytesIO(tab.screenshot())).convert("RGB"))
+    corner = tab.evaluate(
+        "(box => [box.top, box.left].map(at => Math.round(at * devicePixelRatio)))"
+        "(document.getElementById('picture').getBoundingClientRect())"
+    )
+    shown = shown[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
+    tab.close()
+    assert np.argwhere((drawn[..., :3] != shown).any(axis=2)).tolist() == []
 
 
 @pytest.mark.parametrize(
