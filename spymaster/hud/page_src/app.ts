@@ -6,8 +6,11 @@ import {readBootstrap, readCatalogue, readCourse, ServiceError, type Catalogue, 
 import {Columns, WANTED} from './columns.ts';
 import {eventsAt} from './events.ts';
 import {exposureAt} from './exposure.ts';
-import {drawPixels, Picture} from './heatmap.ts';
-import {KEYS, listen} from './keyboard.ts';
+import {drawPixels} from './heatmap.ts';
+import {listen} from './keyboard.ts';
+import {keyList, legend} from './legend.ts';
+import {COLOURS} from './palette.ts';
+import {Picture} from './picture.ts';
 import {Scene, type Position} from './scene.ts';
 import {OVERLAY_TITLES, OVERLAYS, readSettings, SPEEDS, writeSettings, type Overlay} from './settings.ts';
 import {Stream, type State} from './stream.ts';
@@ -17,6 +20,9 @@ import {clock, count, price} from './words.ts';
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 /** Ticks to each side that are asked for: more than any screen shows would be read for nothing. */
 const REACH = 150;
+
+/** Characters kept for a quantity of the best: what changes every second must not move what stands beside it. */
+const QUANTITY = 5;
 
 class App {
   readonly settings = readSettings(location.search);
@@ -28,6 +34,8 @@ class App {
   private course: Course | null = null;
   private version = '';
   private dirty = false;
+  /** The user did something and waits for the picture. */
+  private isAwaited = false;
   private opening = 0;
   private isAtEnd = false;
   private isSeeking = false;
@@ -36,7 +44,10 @@ class App {
     state: (state) => this.takeState(state),
     gap: (lastTs, windows) => void this.fillGap(lastTs, windows),
     end: () => this.arrive(),
-    open: () => this.status('', ''),
+    open: () => {
+      this.status('', '');
+      this.notice('');
+    },
     lost: () => this.lose(),
     address: () => this.address(),
   });
@@ -49,7 +60,8 @@ class App {
   }
 
   /** Draw soon; many changes before that make one drawing. */
-  change(): void {
+  change(isAwaited = true): void {
+    this.isAwaited ||= isAwaited;
     if (this.dirty) return;
     this.dirty = true;
     requestAnimationFrame(() => {
@@ -61,14 +73,18 @@ class App {
   private draw(): void {
     const {columns, day, position, settings} = this;
     if (!columns || !day || position.head < 0) return;
-    this.scene.draw(columns, settings, position, this.course, columns.firstTs, this.windows);
+    if (!this.scene.draw(columns, settings, position, this.course, columns.firstTs, this.windows, this.isAwaited)) {
+      this.change(false);
+      return;
+    }
+    this.isAwaited = false;
     const end = position.head - position.back;
     const slot = columns.slot(end);
     element('clock').textContent = `${clock(columns.timestamp(end))} NY`;
     const {spot_ref_price_int: spot, best_bid_price_int: bid, best_ask_price_int: ask} = columns.prices;
     const {best_bid_qty, best_ask_qty} = columns.scalars;
     element('spot').textContent = slot < 0 ? '–' : price(spot[slot], columns.tickInt);
-    element('quote').textContent = slot < 0 ? '' : `${count(best_bid_qty[slot])} × ${price(bid[slot], columns.tickInt)} · ${price(ask[slot], columns.tickInt)} × ${count(best_ask_qty[slot])}`;
+    element('quote').textContent = slot < 0 ? '' : `${count(best_bid_qty[slot]).padStart(QUANTITY)} × ${price(bid[slot], columns.tickInt)} · ${price(ask[slot], columns.tickInt)} × ${count(best_ask_qty[slot]).padEnd(QUANTITY)}`;
     element('timeline').setAttribute('aria-valuetext', clock(columns.timestamp(end)));
     if (this.stream.isOpen) this.showState(slot);
   }
@@ -194,7 +210,7 @@ class App {
     if (first !== this.position.head + 1) this.scene.invalidate();
     this.position.head = last;
     this.isAtEnd = false;
-    this.change();
+    this.change(false);
   }
 
   private takeState(state: State): void {
@@ -210,6 +226,7 @@ class App {
   /** The connection is gone; if it is because the day was replaced, begin with the new one. */
   private lose(): void {
     this.status('disconnected: trying again', 'bad');
+    this.notice('The service does not answer. This page tries again.');
     const turn = this.opening;
     readBootstrap(this.query({windows: '1', columns: 'spot_ref_price_int'})).catch((error: unknown) => {
       const isReplaced = error instanceof ServiceError && (error.status === 409 || error.status === 404);
@@ -369,11 +386,7 @@ class App {
 
   private help(): void {
     const dialog = element<HTMLDialogElement>('keys');
-    const list = document.createElement('dl');
-    for (const [, shown, meaning] of KEYS) {
-      list.append(Object.assign(document.createElement('dt'), {textContent: shown}), Object.assign(document.createElement('dd'), {textContent: meaning}));
-    }
-    dialog.append(list);
+    dialog.append(legend(), keyList());
     dialog.onclick = () => dialog.close();
     element('help').onclick = () => (dialog.open ? dialog.close() : dialog.showModal());
   }
@@ -387,8 +400,8 @@ class App {
     const over = element('over');
     const at = (event: MouseEvent) => {
       const box = over.getBoundingClientRect();
-      const ratio = this.scene.geometry?.ratio ?? 1;
-      return {x: (event.clientX - box.left) * ratio, y: (event.clientY - box.top) * ratio};
+      const {device} = this.scene;
+      return {x: (event.clientX - box.left) * device, y: (event.clientY - box.top) * device};
     };
     let held: {x: number; y: number; back: number; centre: number} | null = null;
     over.onpointerdown = (event) => {
@@ -401,7 +414,7 @@ class App {
       const place = at(event);
       if (!geometry) return;
       if (held) this.drag(held, place.x - held.x, place.y - held.y);
-      this.setCursor(place.x < geometry.width ? place : null);
+      this.setCursor(place);
     };
     over.onpointerleave = () => this.setCursor(null);
     over.ondblclick = () => this.recentre();
@@ -431,6 +444,6 @@ const firstShown = (day: Day): number => Math.min(HISTORY, Math.floor(day.window
 
 const app = new App();
 // What tests and the bench read, the pure parts among it; nothing of the page depends on it.
-const renderer = {Columns, Picture, drawPixels, Geometry, exposureAt, eventsAt, centreTick};
+const renderer = {COLOURS, Columns, Picture, drawPixels, Geometry, exposureAt, eventsAt, centreTick};
 Object.assign(window, {hud: {app, scene: app.scene, position: app.position, times: app.scene.drawTimes, renderer}});
 void app.start();

@@ -1,13 +1,14 @@
 /**
  * The picture of time and price, as pixels of our own: no canvas, so that tests run it anywhere.
  *
- * `drawPixels` is a pure function of columns, geometry, settings and exposure. `Picture` keeps the last
- * result and, where only time went on, moves it and draws the new columns alone; a test holds the two
- * to the same pixels. Where several cells share a pixel the largest is shown, so none is lost.
+ * `drawPixels` is a pure function of columns, geometry, settings and exposure. Where several cells share
+ * a pixel the largest is shown, so none is lost.
  */
 import {ASK, BID, type Columns} from './columns.ts';
 import {shades, type Exposure} from './exposure.ts';
-import {drawDots, drawLines, MAX_RADIUS} from './marks.ts';
+import {drawEventMarks} from './event_marks.ts';
+import {drawGrid} from './grid.ts';
+import {drawDots, drawLines} from './marks.ts';
 import {ASK_STOPS, BID_STOPS, blend, COLOURS, packed, ramp} from './palette.ts';
 import type {Geometry} from './view.ts';
 
@@ -18,6 +19,8 @@ export interface Layers {
   spot: boolean;
   best: boolean;
   dots: boolean;
+  events: boolean;
+  grid: boolean;
 }
 
 const RAMPS = [ramp(BID_STOPS), ramp(ASK_STOPS)];
@@ -31,6 +34,9 @@ const ERODING = packed(COLOURS.eroding);
 const VACUUM_FROM = 0.5;
 /** Velocity (share of the level in a second) that gets the whole tint. */
 const FULL_VELOCITY = 0.25;
+/** The tint's alpha, of 256, at a level of the dark kind and of the white one. */
+const SMALL_TINT = 24;
+const LARGE_TINT = 190;
 const HATCH_STEP = 8;
 
 /** Draw the pixel columns x0 <= x < x1. */
@@ -45,8 +51,10 @@ export function drawPixels(
   }
   repeatRows(pixels, geometry, x0, x1);
   hatch(pixels, columns, geometry, x0, x1);
+  if (layers.grid) drawGrid(pixels, columns, geometry, x0, x1);
   if (layers.dots) drawDots(pixels, columns, geometry, x0, x1);
   if (layers.best || layers.spot) drawLines(pixels, columns, geometry, layers, x0, x1);
+  if (layers.events) drawEventMarks(pixels, columns, geometry, x0, x1);
 }
 
 function drawColumn(
@@ -54,36 +62,57 @@ function drawColumn(
   x0: number, x1: number,
 ): void {
   const {width, height, topTick, row} = geometry;
-  const newest = Math.min(geometry.index(x0), geometry.end);
-  const oldest = Math.max(geometry.oldest, geometry.index(x0) - geometry.column.pool + 1);
+  const shown = windowsOf(columns, geometry, x0);
   for (let y = 0, tick = topTick; y < height; y += row.size, tick -= row.pool) {
-    const colour = cellColour(columns, layers, shade, oldest, newest, tick, row.pool);
+    const colour = cellColour(columns, layers, shade, shown, tick, row.pool);
     for (let x = x0, at = y * width + x0; x < x1; x++, at++) pixels[at] = colour;
   }
 }
 
-/** The colour of the windows oldest..newest at the ticks tick, tick - 1, … */
-function cellColour(
-  columns: Columns, layers: Layers, shade: Uint8Array, oldest: number, newest: number, tick: number, pool: number,
-): number {
+/** A window in memory: the place of its first item in the lists, and that item's price in ticks. */
+interface Shown {
+  start: number;
+  lowest: number;
+}
+
+/** The windows that share the pixel column x. */
+function windowsOf(columns: Columns, geometry: Geometry, x: number): Shown[] {
+  const newest = Math.min(geometry.index(x), geometry.end);
+  const oldest = Math.max(geometry.oldest, geometry.index(x) - geometry.column.pool + 1);
+  const shown: Shown[] = [];
+  for (let index = oldest; index <= newest; index++) {
+    const slot = columns.slot(index);
+    if (slot >= 0) shown.push({start: slot * columns.items, lowest: columns.prices.spot_ref_price_int[slot] - columns.ticks});
+  }
+  return shown;
+}
+
+/** The colour of the windows at the ticks tick, tick - 1, … */
+function cellColour(columns: Columns, layers: Layers, shade: Uint8Array, shown: Shown[], tick: number, pool: number): number {
   const [bids, asks] = columns.quantities.depth_qty_rest;
+  const [bidVacuum, askVacuum] = columns.rates.vacuum_score;
+  const [bidVelocity, askVelocity] = columns.rates.liquidity_velocity;
   let bid = -1;
   let ask = -1;
   let vacuum = 0;
   let velocity = 0;
-  for (let index = oldest; index <= newest; index++) {
-    const slot = columns.slot(index);
-    if (slot < 0) continue;
-    for (let down = 0; down < pool; down++) {
-      const item = columns.item(slot, tick - down);
-      if (item < 0) continue;
+  let moving = -1;
+  let side: typeof BID | typeof ASK = BID;
+  for (let i = 0; i < shown.length; i++) {
+    const {start, lowest} = shown[i];
+    for (let place = tick - lowest, last = place - pool; place > last; place--) {
+      if (!(place >= 0 && place < columns.items)) continue;
+      const item = start + place;
       if (bids[item] > bid) bid = bids[item];
       if (asks[item] > ask) ask = asks[item];
-      if (layers.vacuum) vacuum = Math.max(vacuum, columns.rates.vacuum_score[BID][item] || 0, columns.rates.vacuum_score[ASK][item] || 0);
+      // A comparison with NaN, which is unknown, is false.
+      if (layers.vacuum) {
+        if (bidVacuum[item] > vacuum) vacuum = bidVacuum[item];
+        if (askVacuum[item] > vacuum) vacuum = askVacuum[item];
+      }
       if (layers.physics) {
-        for (const side of columns.rates.liquidity_velocity) {
-          if (Math.abs(side[item]) > Math.abs(velocity)) velocity = side[item];
-        }
+        if (Math.abs(bidVelocity[item]) > Math.abs(velocity)) [velocity, moving, side] = [bidVelocity[item], item, BID];
+        if (Math.abs(askVelocity[item]) > Math.abs(velocity)) [velocity, moving, side] = [askVelocity[item], item, ASK];
       }
     }
   }
@@ -92,8 +121,20 @@ function cellColour(
   let colour = EMPTY;
   if (layers.depth && quantity > 0) colour = RAMPS[bid >= ask ? BID : ASK][shade[Math.min(quantity, 65_535)]];
   if (vacuum > VACUUM_FROM) colour = blend(colour, VACUUM, Math.round(((vacuum - VACUUM_FROM) / (1 - VACUUM_FROM)) * 110));
-  if (velocity) colour = blend(colour, velocity > 0 ? BUILDING : ERODING, Math.round(Math.min(1, Math.abs(velocity) / FULL_VELOCITY) * 150));
+  if (moving >= 0) {
+    const size = shade[largestOf(columns, moving, side)] / 255;
+    const alpha = Math.min(1, Math.abs(velocity) / FULL_VELOCITY) * (SMALL_TINT + (LARGE_TINT - SMALL_TINT) * size);
+    colour = blend(colour, velocity > 0 ? BUILDING : ERODING, Math.round(alpha));
+  }
   return colour;
+}
+
+/** What stood at a level at the window's start or end, the larger: a wall that was pulled is one still. */
+function largestOf(columns: Columns, item: number, side: number): number {
+  const {depth_qty_end, add_qty, pull_qty_total, fill_qty} = columns.quantities;
+  const end = depth_qty_end[side][item];
+  const start = end - add_qty[side][item] + pull_qty_total[side][item] + fill_qty[side][item];
+  return Math.max(0, Math.min(65_535, Math.max(start, end)));
 }
 
 function repeatRows(pixels: Uint32Array, {width, height, row}: Geometry, x0: number, x1: number): void {
@@ -121,42 +162,3 @@ function hatch(pixels: Uint32Array, columns: Columns, geometry: Geometry, x0: nu
     }
   }
 }
-
-/** The last picture, moved where only time went on. */
-export class Picture {
-  pixels = new Uint32Array(0);
-  private key = '';
-  private geometry: Geometry | null = null;
-  private shade: Uint8Array = new Uint8Array(0);
-
-  /** Forget it: columns that were drawn have changed. */
-  invalidate(): void {
-    this.geometry = null;
-  }
-
-  /** Bring it up to date; returns how many pixel columns were drawn. */
-  draw(columns: Columns, geometry: Geometry, layers: Layers, exposure: Exposure): number {
-    const {width, height} = geometry;
-    const key = JSON.stringify([width, height, geometry.column, geometry.row, geometry.topTick, layers, exposure]);
-    const shift = this.geometry ? geometry.left - this.geometry.left : width;
-    const reusable = key === this.key && this.geometry !== null && shift >= 0 && geometry.end >= this.geometry.end
-      // The edge of what is in memory moves too.
-      && geometry.x(geometry.oldest) <= 0 && geometry.left >= 0;
-    let from = 0;
-    if (key !== this.key) this.shade = shades(exposure);
-    if (this.pixels.length !== width * height) this.pixels = new Uint32Array(width * height);
-    if (reusable && shift + reach(geometry) < width) {
-      if (shift) this.pixels.copyWithin(0, shift);
-      from = width - shift - reach(geometry);
-    }
-    if (!(reusable && geometry.end === this.geometry!.end && shift === 0)) {
-      drawPixels(this.pixels, columns, geometry, layers, exposure, from, width, this.shade);
-    }
-    this.key = key;
-    this.geometry = geometry;
-    return width - from;
-  }
-}
-
-/** How far to the left of a new window its dots and the line to it reach. */
-const reach = ({column, ratio}: Geometry): number => column.size * 2 + Math.ceil(MAX_RADIUS * ratio) + 1;

@@ -21,7 +21,8 @@ export function cellRows(columns: Columns, index: number, tick: number): string[
   return columns.valid[slot] ? rows : [title, ['book not valid'], ...rows.slice(1)];
 }
 
-export function showCell(element: HTMLElement, rows: string[][] | null, x: number, y: number): void {
+/** Show the words beside the cell at x, y, within the picture's width and height: CSS pixels all. */
+export function showCell(element: HTMLElement, rows: string[][] | null, [x, y]: [number, number], [width, height]: [number, number]): void {
   element.hidden = rows === null;
   if (!rows) return;
   element.replaceChildren(...rows.flatMap((row) => row.map((text, i) => {
@@ -31,9 +32,8 @@ export function showCell(element: HTMLElement, rows: string[][] | null, x: numbe
     cell.textContent = text;
     return cell;
   })));
-  const stage = element.parentElement!.getBoundingClientRect();
   const box = element.getBoundingClientRect();
-  const left = x + 18 + box.width > stage.width ? x - 18 - box.width : x + 18;
-  const top = Math.max(4, Math.min(stage.height - box.height - 4, y + 18));
+  const left = x + 18 + box.width > width ? x - 18 - box.width : x + 18;
+  const top = Math.max(4, Math.min(height - box.height - 4, y + 18));
   element.style.transform = `translate(${Math.max(4, left)}px, ${top}px)`;
 }

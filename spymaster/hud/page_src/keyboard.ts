@@ -35,7 +35,7 @@ export const KEYS: Key[] = [
   [['1', '2', '3', '4', '5', '6', '7', '8', '9'], '1–9', 'overlays on, off', (a, key) => a.overlay(Number(key) - 1)],
   [['s'], 'S', 'choose the symbol', (a) => a.focus('symbol')],
   [['d'], 'D', 'choose the date', (a) => a.focus('dt')],
-  [['?'], '?', 'these keys', (a) => a.help()],
+  [['?'], '?', 'this', (a) => a.help()],
 ];
 
 export function listen(actions: Actions): void {

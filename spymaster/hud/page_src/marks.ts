@@ -3,7 +3,8 @@
  * that they move with them and need no second pass over half an hour of trades a frame.
  */
 import {ASK, BID, type Columns} from './columns.ts';
-import {blend, COLOURS, packed} from './palette.ts';
+import {COLOURS, packed} from './palette.ts';
+import {DOT, press, sizeOf, stampOf} from './stamps.ts';
 import type {Geometry} from './view.ts';
 
 /** CSS pixels; the largest dot. */
@@ -13,8 +14,6 @@ const UNIT_RADIUS = 0.4;
 /** Smaller dots could not be seen. */
 const MIN_RADIUS = 1;
 const DOT_ALPHA = 205;
-/** Of every scale that was looked at; let go when there are more. */
-const MAX_STAMPS = 2000;
 
 interface Lines {
   spot: boolean;
@@ -84,56 +83,11 @@ export function drawDots(pixels: Uint32Array, columns: Columns, geometry: Geomet
   }
 }
 
-/** How strongly a disc covers the pixels around its middle: 0..256 of its colour, below 0 of the outline. */
-interface Stamp {
-  size: number;
-  cover: Int16Array;
-}
-
-const OUTLINE_ALPHA = 130;
-const stamps = new Map<string, Stamp>();
-
-/** The stamp of a radius at a place within the pixel; there are few of both, so each is made once. */
-function stampOf(radius: number, dx: number, dy: number): Stamp {
-  const key = `${radius} ${dx} ${dy}`;
-  let stamp = stamps.get(key);
-  if (stamp) return stamp;
-  const half = Math.ceil(radius + 1);
-  const size = 2 * half + 1;
-  stamp = {size, cover: new Int16Array(size * size)};
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const away = Math.hypot(x - half + 0.5 - dx, y - half + 0.5 - dy);
-      const share = Math.min(1, Math.max(0, radius + 0.5 - away));
-      if (share > 0) stamp.cover[y * size + x] = Math.round(share * DOT_ALPHA);
-      else if (away < radius + 1 && radius > 3) stamp.cover[y * size + x] = -OUTLINE_ALPHA;
-    }
-  }
-  if (stamps.size >= MAX_STAMPS) stamps.clear();
-  stamps.set(key, stamp);
-  return stamp;
-}
-
 function drawDot(
-  pixels: Uint32Array, {width, height, ratio}: Geometry, x: number, y: number, quantity: number, colour: number,
-  x0: number, x1: number,
+  pixels: Uint32Array, geometry: Geometry, x: number, y: number, quantity: number, colour: number, x0: number, x1: number,
 ): void {
-  // Quarters of a pixel are as exact as the eye is.
-  const exact = Math.min(MAX_RADIUS, Math.max(MIN_RADIUS, Math.sqrt(quantity) * UNIT_RADIUS)) * ratio;
-  const radius = Math.round(exact * 4) / 4;
-  const {size, cover} = stampOf(radius, x - Math.floor(x), y - Math.floor(y));
-  const left = Math.floor(x) - (size >> 1);
-  const top = Math.floor(y) - (size >> 1);
-  const dark = packed(COLOURS.outline);
-  const from = Math.max(x0, left);
-  const to = Math.min(x1, left + size);
-  for (let py = Math.max(0, top); py < Math.min(height, top + size); py++) {
-    const row = (py - top) * size - left;
-    for (let px = from; px < to; px++) {
-      const alpha = cover[row + px];
-      if (!alpha) continue;
-      const at = py * width + px;
-      pixels[at] = alpha > 0 ? blend(pixels[at], colour, alpha) : blend(pixels[at], dark, -alpha);
-    }
-  }
+  const {ratio} = geometry;
+  const radius = sizeOf(Math.min(MAX_RADIUS, Math.max(MIN_RADIUS, Math.sqrt(quantity) * UNIT_RADIUS)) * ratio);
+  const stamp = stampOf(DOT, radius, ratio, x, y, radius, DOT_ALPHA, (dx, dy) => Math.hypot(dx, dy) - radius);
+  press(pixels, geometry, stamp, x, y, colour, x0, x1);
 }

@@ -1,7 +1,6 @@
 /** The right side: pressure by distance above and below, the three scores, exposure by strike. */
 import type {Columns} from './columns.ts';
-import {NEGATIVE, POSITIVE} from './overlays.ts';
-import {COLOURS, css, MUTED, TEXT} from './palette.ts';
+import {COLOURS, css, MUTED, NEGATIVE, POSITIVE, TEXT} from './palette.ts';
 import type {Surface} from './surface.ts';
 import {price, share, short} from './words.ts';
 
@@ -88,7 +87,8 @@ function drawStrikes(surface: Surface, columns: Columns, slot: number, y: number
     context.fillText('none for this second', 10 * ratio, y + 8 * ratio);
     return;
   }
-  const row = Math.min(16 * ratio, (height - y - 4 * ratio) / strikes.length);
+  const row = Math.min(27 * ratio, (height - y - 4 * ratio) / strikes.length);
+  const bar = Math.max(1, Math.min(13 * ratio, row * 0.7));
   const largest = Math.max(...strikes.map((strike) => Math.abs(strike.gex) || 0)) || 1;
   const middle = 62 * ratio + (width - 116 * ratio) / 2;
   const spot = columns.prices.spot_ref_price_int[slot];
@@ -96,7 +96,7 @@ function drawStrikes(surface: Surface, columns: Columns, slot: number, y: number
   const nearest = strikes.reduce((best, strike) => (Math.abs(strike.tick - spot) < Math.abs(best.tick - spot) ? strike : best));
   [...strikes].reverse().forEach((strike, i) => {
     const at = y + (i + 0.5) * row;
-    surface.font(Math.min(10, (row / ratio) * 0.9), strike === nearest ? 700 : 400);
+    surface.font(Math.min(11, (row / ratio) * 0.9), strike === nearest ? 700 : 400);
     context.fillStyle = strike === nearest ? TEXT : MUTED;
     context.fillText(price(strike.tick, columns.tickInt).replace(/\.00$/, ''), 10 * ratio, at);
     context.textAlign = 'right';
@@ -104,7 +104,7 @@ function drawStrikes(surface: Surface, columns: Columns, slot: number, y: number
     context.textAlign = 'left';
     context.fillStyle = strike.gex > 0 ? POSITIVE : NEGATIVE;
     const size = (Math.abs(strike.gex) || 0) / largest * half;
-    context.fillRect(strike.gex > 0 ? middle : middle - size, at - row * 0.35, size, Math.max(1, row * 0.7));
+    context.fillRect(strike.gex > 0 ? middle : middle - size, at - bar / 2, size, bar);
   });
   context.fillStyle = TRACK;
   context.fillRect(middle, y, Math.max(1, ratio), row * strikes.length);

@@ -8,31 +8,42 @@ import {count} from './words.ts';
 /** `full` is the quantity of a whole bar: that of the picture's white. */
 export function drawProfile(surface: Surface, columns: Columns, geometry: Geometry, slot: number, full: number): void {
   const context = surface.clear();
-  const {width, height, ratio} = surface;
+  const {width} = surface;
+  const {height} = geometry;
   if (slot < 0) return;
-  const {depth_qty_end: end, depth_qty_rest: rest} = columns.quantities;
   const bar = Math.max(1, geometry.row.size - (geometry.row.size > 2 ? 1 : 0));
-  for (let y = 0, tick = geometry.topTick; y < height; y += geometry.row.size, tick -= geometry.row.pool) {
-    for (const [side, colour] of [[BID, COLOURS.bestBid], [ASK, COLOURS.bestAsk]] as const) {
-      let stands = 0;
-      let rested = 0;
-      for (let down = 0; down < geometry.row.pool; down++) {
-        const item = columns.item(slot, tick - down);
-        if (item < 0) continue;
-        stands = Math.max(stands, end[side][item]);
-        rested = Math.max(rested, rest[side][item]);
+  const {depth_qty_end, depth_qty_rest} = columns.quantities;
+  for (const [side, colour] of [[BID, COLOURS.bestBid], [ASK, COLOURS.bestAsk]] as const) {
+    for (const [list, alpha] of [[depth_qty_end[side], 0.35], [depth_qty_rest[side], 0.9]] as const) {
+      context.fillStyle = css(colour, alpha);
+      for (let y = 0, tick = geometry.topTick; y < height; y += geometry.row.size, tick -= geometry.row.pool) {
+        const quantity = largest(columns, list, slot, tick, geometry.row.pool);
+        if (quantity > 0) context.fillRect(0, y, Math.min(1, quantity / full) * width, bar);
       }
-      if (stands <= 0) continue;
-      context.fillStyle = css(colour, 0.35);
-      context.fillRect(0, y, Math.min(1, stands / full) * width, bar);
-      context.fillStyle = css(colour, 0.9);
-      context.fillRect(0, y, Math.min(1, rested / full) * width, bar);
     }
   }
-  surface.font(9.5);
-  context.textBaseline = 'top';
-  context.textAlign = 'right';
+  drawScale(surface, height, count(full));
+}
+
+/** Of the ticks tick, tick - 1, … that share a bar. */
+function largest(columns: Columns, list: Int32Array, slot: number, tick: number, pool: number): number {
+  let most = 0;
+  for (let down = 0; down < pool; down++) {
+    const item = columns.item(slot, tick - down);
+    if (item >= 0 && list[item] > most) most = list[item];
+  }
+  return most;
+}
+
+/** Below the bars, beside the axis of time: what an empty and a full bar are. */
+function drawScale(surface: Surface, top: number, full: string): void {
+  const {context, width, height, ratio} = surface;
+  surface.font(10.5);
   context.fillStyle = MUTED;
-  context.fillText(count(full), width - 3 * ratio, 4 * ratio);
+  context.textBaseline = 'middle';
+  const middle = (top + height) / 2;
+  context.fillText('0', 4 * ratio, middle);
+  context.textAlign = 'right';
+  context.fillText(full, width - 4 * ratio, middle);
   context.textAlign = 'left';
 }

@@ -5,7 +5,7 @@ export const OVERLAYS = ['depth', 'spot', 'best', 'dots', 'vacuum', 'physics', '
 export type Overlay = (typeof OVERLAYS)[number];
 export const OVERLAY_TITLES: Record<Overlay, string> = {
   depth: 'Depth', spot: 'Spot', best: 'Best', dots: 'Trades', vacuum: 'Vacuum', physics: 'Build/erode',
-  gex: 'GEX', events: 'Absorption, icebergs', cvd: 'CVD',
+  gex: 'GEX', events: 'Events', cvd: 'CVD',
 };
 export const SPEEDS = [0.25, 0.5, 1, 2, 5, 10, 30, 60, 120];
 const ON: Overlay[] = ['depth', 'spot', 'best', 'dots', 'gex', 'events', 'cvd'];

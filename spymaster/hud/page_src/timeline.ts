@@ -1,7 +1,7 @@
 /** The whole day below the picture: price, volume delta, and where in it the picture stands. */
 import type {Course} from './catalogue.ts';
 import {ACCENT, LINE, MUTED, TEXT} from './palette.ts';
-import type {Surface} from './surface.ts';
+import {FONT, type Surface} from './surface.ts';
 import {minute, signed} from './words.ts';
 
 export class Timeline {
@@ -50,7 +50,7 @@ export class Timeline {
     const floor = height - 13 * ratio;
     if (hasDelta) this.line(context, course.delta, 'rgba(181,140,240,.65)', floor);
     this.line(context, course.spot, TEXT, floor);
-    context.font = `${9.5 * ratio}px monospace`;
+    context.font = `${9.5 * ratio}px ${FONT}`;
     context.textAlign = 'center';
     const windows = course.spot.length;
     const step = [60, 120, 300, 900, 1800, 3600, 7200].find((s) => (s / windows) * width > 70 * ratio) ?? 14_400;

@@ -42,6 +42,11 @@ export class Geometry {
     this.topTick = centre + Math.floor((height / this.row.size) * this.row.pool / 2);
   }
 
+  /** A part of the picture, from the pixel `left` (counted as `left` is): its own pixel 0 is there. */
+  part(left: number, width: number): Geometry {
+    return Object.assign(Object.create(Geometry.prototype) as Geometry, this, {left, width});
+  }
+
   /** The pixel of a window, counted from the day's first second. */
   pixelOf(index: number): number {
     return Math.floor(index / this.column.pool) * this.column.size;

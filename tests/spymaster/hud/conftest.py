@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hud_clients import Api
 from hud_lake import HudDay, hud_lake
+from page_browser import chromium
 
 from spymaster.hud.server import HudServer, ServerOptions
 from spymaster.lake import Lake
@@ -35,3 +37,26 @@ def server(awkward_lake: Lake) -> Iterator[HudServer]:
 def api(server: HudServer) -> Api:
     """A client of it."""
     return Api(server.port)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser; the tests of a file share it."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A new page, which has had no error and nothing to tell the console when the test ends.
+
+    A test that stops the service, which the console is told, sets `may_complain`.
+    """
+    tab = browser.new_page(viewport={"width": 1280, "height": 720})
+    tab.errors, tab.requests, tab.may_complain = [], [], False
+    tab.on("request", lambda request: tab.requests.append(request.url))
+    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
+    tab.on("console", lambda message: tab.errors.append(message.text))
+    yield tab
+    tab.close()
+    assert tab.may_complain or tab.errors == []

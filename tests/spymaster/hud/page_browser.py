@@ -6,9 +6,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any
 
 import pytest
+from hud_lake import FIRST_START_NS, SECOND
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -20,6 +22,15 @@ needs_chromium = pytest.mark.skipif(
 )
 DRAWN = "!!(window.hud && hud.times.length)"
 STATUS = "document.getElementById('status').textContent"
+
+COLOUR = """([x, y]) => {
+    for (const canvas of document.querySelectorAll('#picture canvas')) {
+        const at = x - Math.round(canvas.getBoundingClientRect().left);
+        if (at < 0 || at >= canvas.width) continue;
+        return [...canvas.getContext('2d').getImageData(at, y, 1, 1).data].slice(0, 3);
+    }
+}"""
+"""The colour at a place of the picture, on the canvas that the screen has there."""
 
 
 @contextmanager
@@ -53,3 +64,20 @@ def opened(page: Any, url: str) -> Any:
 def settled(page: Any) -> None:
     """Wait until nothing is left to draw."""
     until(page, "!hud.app.dirty && !hud.app.isSeeking")
+
+
+def instant(index: int) -> int:
+    """The end of a window."""
+    return FIRST_START_NS + (index + 1) * SECOND
+
+
+def head(page: Any) -> int:
+    """The newest window that the page has."""
+    return int(page.evaluate("hud.position.head"))
+
+
+def pixels(page: Any, *parts: str) -> str:
+    """What the screen shows of parts of the page: without any, all between header and footer."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    pictures = [page.locator(part).screenshot() for part in parts or ("main",)]
+    return sha256(b"".join(pictures)).hexdigest()

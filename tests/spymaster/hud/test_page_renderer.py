@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,8 @@ const put = (columns, index, changes = {}, spot = 1000) => {
     return slot;
 };
 const LAYERS = {depth: true, vacuum: false, physics: false, spot: false, best: false, dots: false};
-const ALL = {depth: true, vacuum: true, physics: true, spot: true, best: true, dots: true};
+const ALL = {depth: true, vacuum: true, physics: true, spot: true, best: true, dots: true,
+    events: true, grid: true};
 """
 
 
@@ -106,10 +108,12 @@ def test_a_moved_picture_is_a_fresh_one(page: Any):
                 if (i < 650 || i % 3) continue;
                 const geometry = new Geometry(300, 160, ratio, time, 4, i, 1000);
                 const exposure = {dark: 5, white: 4000};
-                drawn = moved.draw(columns, geometry, ALL, exposure);
+                moved.draw(columns, geometry, ALL, exposure);
+                drawn = moved.take().reduce((sum, [, x0, x1]) => sum + x1 - x0, 0);
                 const fresh = new Uint32Array(300 * 160);
                 drawPixels(fresh, columns, geometry, ALL, exposure);
-                if (fresh.some((pixel, at) => pixel !== moved.pixels[at])) differ.push([time, ratio, i]);
+                const shown = moved.pixels;
+                if (fresh.some((pixel, at) => pixel !== shown[at])) differ.push([time, ratio, i]);
             }
             if (drawn >= 300) differ.push([time, 'was never moved']);
         }
@@ -140,6 +144,44 @@ def test_a_dot_is_all_that_traded(page: Any, fill: int, executed: int, same_as: 
         return drawn(fill, executed).every((pixel, at) => pixel === expected[at])
             && (same > 0) === expected.some((pixel, at) => pixel !== nothing[at]);
     """, [fill, executed, same_as])  # fmt: skip
+
+
+STEP = st.tuples(st.integers(0, 60), st.integers(0, 80), st.booleans())
+"""Windows that come, windows looked back, whether the drawing stops half way."""
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 80), st.booleans()), min_size=2, max_size=6
+    ),
+    time=st.sampled_from([0.25, 1, 2]),
+    history=st.sampled_from([120, 1800]),
+)
+def test_parts_are_a_whole_however_one_came_to_them(
+    page: Any, steps: list[tuple[int, int, bool]], time: float, history: int
+):
+    """Playing, looking back, the edge of memory, drawings that stop half way: fresh pixels at the end."""
+    assert run(page, """
+        const [steps, time, history] = argument;
+        const columns = make(), moved = new Picture(), exposure = {dark: 5, white: 400};
+        let head = 150, geometry;
+        for (let i = 0; i < 150; i++) put(columns, i, {levels: [['fill_qty', i % 2, 1000, 9 * i % 700]]});
+        for (const [ahead, back, stops] of steps) {
+            for (let i = 0; i < ahead; i++, head++) {
+                const levels = [['fill_qty', i % 2, 998 + i % 5, 400], ['refreshed_qty', 0, 997, i % 30]];
+                put(columns, head, {levels});
+            }
+            const end = Math.max(0, head - 1 - back), oldest = Math.max(0, head - history);
+            geometry = new Geometry(700, 90, 1, time, 4, end, 1000, oldest);
+            let parts = 0;
+            moved.draw(columns, geometry, ALL, exposure, () => stops && parts++ > 0);
+        }
+        if (!moved.draw(columns, geometry, ALL, exposure)) return 'not done';
+        const fresh = new Uint32Array(700 * 90), shown = moved.pixels;
+        drawPixels(fresh, columns, geometry, ALL, exposure);
+        return fresh.findIndex((pixel, at) => pixel !== shown[at]);
+    """, [steps, time, history]) == -1  # fmt: skip
 
 
 def test_exposure_is_by_rank(page: Any):
@@ -223,3 +265,37 @@ def test_icebergs(page: Any, quantity: int, kinds: list[str]):
 def test_an_invalid_book_has_no_events(page: Any):
     body = "const c = make(); c.valid[put(c, 5, {levels: argument})] = 0; return eventsAt(c, 5)"
     assert run(page, body, FILLED) == []
+
+
+SIMULATED = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                   [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                     [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                   [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+"""What such an eye makes of linear RGB (Machado, Oliveira and Fernandes 2009, severity 1)."""
+XYZ_OF_WHITE = [0.9505, 1, 1.089]
+XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+
+
+def lab(rgb: list[int], eye: list[list[float]]) -> Any:
+    """CIELAB of a colour as an eye sees it."""
+    share = np.array(rgb) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    xyz = np.array(XYZ) @ np.clip(np.array(eye) @ linear, 0, 1) / XYZ_OF_WHITE
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("eye", SIMULATED)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("bestBid", "bestAsk"), ("buy", "sell"), ("building", "eroding")],
+)
+def test_opposites_differ_for_every_eye(page: Any, eye: str, one: str, other: str):
+    """By thirty steps of CIELAB, of which a trained eye sees two or three."""
+    colours = page.evaluate("hud.renderer.COLOURS")
+    away = lab(colours[one], SIMULATED[eye]) - lab(colours[other], SIMULATED[eye])
+    assert np.linalg.norm(away) > 30
