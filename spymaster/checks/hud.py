@@ -65,7 +65,7 @@ class HudClient:
         self._day = {"symbol": symbol, "dt": dt, "version": version}
 
     def bootstrap(self, **parameters: object) -> pa.Table:
-        """Return the rows of a bootstrap."""
+        """Return the rows of a bootstrap; UserError if it fails."""
         query = urlencode({**self._day, **parameters})
         request = urllib.request.Request(
             f"{self._url}/v1/hud/bootstrap?{query}", headers=self._headers
@@ -78,7 +78,7 @@ class HudClient:
 
     @contextmanager
     def stream(self, **parameters: object) -> Iterator[Stream]:
-        """Open a playback; gives it after its `hello` and first `state`."""
+        """Open a playback; gives it after its `hello` and first `state`. UserError if it fails."""
         query = urlencode({**self._day, **parameters})
         url = f"{self._url}/v1/hud/stream?{query}".replace("http", "ws", 1)
         try:
@@ -115,7 +115,10 @@ class Stream:
         return json.loads(message) if isinstance(message, str) else message
 
     def text(self, kind: str) -> Row:
-        """Return the next text message of a kind, passing over others and over rows."""
+        """Return the next text message of a kind, passing over others and over rows.
+
+        Raises UserError if none comes in 30 s.
+        """
         while True:
             message = self.next()
             if message is None:
