@@ -38,6 +38,7 @@ SPEED_SECONDS: Final = 1.5
 SPEED_SLACK_SECONDS: Final = 0.15
 _TIMEOUT: Final = 30.0
 _ROW_TIMEOUT: Final = 2.0
+_REFUSAL_BYTES: Final = 2_000
 
 SENTENCES: Final = {
     "windows": "Played from its first window to its last, the day has every window, in order.",
@@ -91,10 +92,16 @@ class HudClient:
 
 
 def _reason(error: Exception) -> str:
+    body = b""
     if isinstance(error, urllib.error.HTTPError):
-        return error.read(500).decode(errors="replace")
-    if isinstance(error, InvalidStatus) and error.response.body:
-        return error.response.body[:500].decode(errors="replace")
+        body = error.read(_REFUSAL_BYTES)
+    elif isinstance(error, InvalidStatus):
+        body = error.response.body[:_REFUSAL_BYTES]
+    if body:
+        try:
+            return str(json.loads(body)["error"])
+        except (ValueError, LookupError, TypeError):  # not our service's
+            return body.decode(errors="replace")
     return str(error) or type(error).__name__
 
 
