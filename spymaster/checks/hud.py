@@ -96,7 +96,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         body = error.read(_REFUSAL_BYTES)
     elif isinstance(error, InvalidStatus):
-        body = error.response.body[:_REFUSAL_BYTES]
+        body = bytes(error.response.body[:_REFUSAL_BYTES])
     if body:
         try:
             return str(json.loads(body)["error"])
