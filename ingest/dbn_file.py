@@ -237,8 +237,8 @@ class DbnFile:
         text = str(error)
         if "Truncated" in text:
             return UserError(
-                f"{self.path}: truncated: its zstd stream breaks off after "
-                f"{self._records_read:,} records; download it again"
+                f"{self.path}: truncated: its zstd stream breaks off ({self._records_read:,} records "
+                "or more were whole); download it again"
             )
         if "ZSTD" in text:
             return UserError(f"{self.path}: damaged zstd stream ({text}); download it again")
@@ -264,7 +264,7 @@ class DbnFile:
         self._metadata_bytes = _PRELUDE_BYTES + length
         try:
             return version, Metadata.decode(prelude + body)
-        except Exception as error:
+        except Exception as error:  # the decoder says nothing of what it raises
             raise UserError(f"{self.path}: damaged metadata: {error}") from error
 
     def _read_records(self, view: memoryview, size: int) -> int:

@@ -138,7 +138,7 @@ def parse_contract(path: str, text: bytes) -> Contract:
         raise ContractError(f"{path}: needs at least one field, each name once")
     try:
         parsed = fastavro.schema.parse_schema(json.loads(text))
-    except Exception as error:
+    except Exception as error:  # fastavro raises several kinds
         raise ContractError(f"{path}: not an Avro schema: {error}") from error
     return Contract(
         key=parsed["name"] if isinstance(parsed, dict) else "",

@@ -87,7 +87,7 @@ class DbtSession(DayPlan):
 
     @classmethod
     def current(cls) -> DbtSession:
-        """Return the running session."""
+        """Return the running session; RuntimeError if none is."""
         if cls._current is None:
             raise RuntimeError("no dbt run is under way")
         return cls._current
@@ -116,7 +116,10 @@ class DbtSession(DayPlan):
     # -- a model ----------------------------------------------------------------------------------
 
     def begin(self, unique_id: str) -> Json:
-        """Return where a model writes: {"action": "skip"} or {"action": "build", "path": …}."""
+        """Return where a model writes: {"action": "skip"} or {"action": "build", "path": …}.
+
+        Raises UserError if it reads a scratch model that this run has not built.
+        """
         node = self.nodes[unique_id]
         reason = self.state(node)
         if reason is None:
@@ -138,7 +141,10 @@ class DbtSession(DayPlan):
         return self._staging
 
     def end(self, unique_id: str) -> Json:
-        """Check what a model wrote against its contract; return the files its view reads."""
+        """Check what a model wrote against its contract; return the files its view reads.
+
+        Raises UserError if it has failed or does not keep the contract.
+        """
         node = self.nodes[unique_id]
         if unique_id in self.failed:
             raise UserError(self.failed[unique_id])

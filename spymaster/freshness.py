@@ -61,6 +61,8 @@ class Node:
 def overwritten(value: Any, nodes: Iterable[Node]) -> set[str]:
     """Return the names of the models that the var overwrite (true, false or names) builds again.
 
+    Raises UserError for anything else.
+
     >>> overwritten(False, [])
     set()
     """

@@ -74,7 +74,10 @@ class Lake:
 
     @classmethod
     def from_option(cls, path: str | None) -> Lake:
-        """Return the lake of the option --lake, else of SPYMASTER_LAKE, else ./lake."""
+        """Return the lake of the option --lake, else of SPYMASTER_LAKE, else ./lake; it need not exist.
+
+        Raises UserError if something else than a folder is there.
+        """
         root = Path(path).absolute() if path else _default_root()
         if root.exists() and not root.is_dir():
             raise UserError(f"the lake {root} is not a directory")

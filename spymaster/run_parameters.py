@@ -83,7 +83,7 @@ def gex_parameters(parameters: Json, dt: str) -> Json:
 
 
 def boolean(given: Json, name: str) -> bool:
-    """Return a var that must be true or false."""
+    """Return a var that must be true or false; UserError if it is neither."""
     value = given.get(name)
     if not isinstance(value, bool):
         raise UserError(f"the var {name} is {value!r}, not true or false")

@@ -21,12 +21,22 @@ def esh4_oracle() -> OracleResult:
     return oracle_book(real_mbo(ESH4), **ESH4_SESSION)
 
 
+def _option_day(root: str, folders: pytest.TempPathFactory) -> OptionDay:
+    folder = folders.mktemp(root)
+    (folder / "files").mkdir()
+    return OptionDay(root, folder)
+
+
 @pytest.fixture(scope="session")
 def es_option_day(tmp_path_factory: pytest.TempPathFactory) -> OptionDay:
     """Three minutes of ES and its options, built; tests that change something copy the lake."""
-    folder = tmp_path_factory.mktemp("ES")
-    (folder / "files").mkdir()
-    return OptionDay("ES", folder)
+    return _option_day("ES", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def nq_option_day(tmp_path_factory: pytest.TempPathFactory) -> OptionDay:
+    """The same of NQ; test_options_build.py asks for both by their names."""
+    return _option_day("NQ", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ SPEED_SECONDS: Final = 1.5
 SPEED_SLACK_SECONDS: Final = 0.15
 _TIMEOUT: Final = 30.0
 _ROW_TIMEOUT: Final = 2.0
+_REFUSAL_BYTES: Final = 2_000
 
 SENTENCES: Final = {
     "windows": "Played from its first window to its last, the day has every window, in order.",
@@ -65,7 +66,7 @@ class HudClient:
         self._day = {"symbol": symbol, "dt": dt, "version": version}
 
     def bootstrap(self, **parameters: object) -> pa.Table:
-        """Return the rows of a bootstrap."""
+        """Return the rows of a bootstrap; UserError if it fails."""
         query = urlencode({**self._day, **parameters})
         request = urllib.request.Request(
             f"{self._url}/v1/hud/bootstrap?{query}", headers=self._headers
@@ -78,7 +79,7 @@ class HudClient:
 
     @contextmanager
     def stream(self, **parameters: object) -> Iterator[Stream]:
-        """Open a playback; gives it after its `hello` and first `state`."""
+        """Open a playback; gives it after its `hello` and first `state`. UserError if it fails."""
         query = urlencode({**self._day, **parameters})
         url = f"{self._url}/v1/hud/stream?{query}".replace("http", "ws", 1)
         try:
@@ -91,10 +92,16 @@ class HudClient:
 
 
 def _reason(error: Exception) -> str:
+    body = b""
     if isinstance(error, urllib.error.HTTPError):
-        return error.read(500).decode(errors="replace")
-    if isinstance(error, InvalidStatus) and error.response.body:
-        return error.response.body[:500].decode(errors="replace")
+        body = error.read(_REFUSAL_BYTES)
+    elif isinstance(error, InvalidStatus):
+        body = bytes(error.response.body[:_REFUSAL_BYTES])
+    if body:
+        try:
+            return str(json.loads(body)["error"])
+        except (ValueError, LookupError, TypeError):  # not our service's
+            return body.decode(errors="replace")
     return str(error) or type(error).__name__
 
 
@@ -115,7 +122,10 @@ class Stream:
         return json.loads(message) if isinstance(message, str) else message
 
     def text(self, kind: str) -> Row:
-        """Return the next text message of a kind, passing over others and over rows."""
+        """Return the next text message of a kind, passing over others and over rows.
+
+        Raises UserError if none comes in 30 s.
+        """
         while True:
             message = self.next()
             if message is None:

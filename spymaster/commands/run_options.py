@@ -142,6 +142,8 @@ def _say(line: str) -> None:
 def parse_var(text: str) -> tuple[str, Any]:
     """Split K=V; V is read as YAML, so numbers and booleans come as such, but a time 09:30 as text.
 
+    Raises UserError if K is no var of the project.
+
     >>> parse_var("hud_max_ticks=600"), parse_var("session_start=09:30")
     (('hud_max_ticks', 600), ('session_start', '09:30'))
     """

@@ -58,7 +58,10 @@ class Query:
         return value
 
     def day(self, catalogue: Catalogue) -> tuple[str, str]:
-        """Return (symbol, dt), both of the catalogue; the default day for what is not given."""
+        """Return (symbol, dt), both of the catalogue; the default day for what is not given.
+
+        Raises RefusalError (404) for what the catalogue has not.
+        """
         default = catalogue.default
         symbol = self.values.get("symbol")
         if symbol is None and default is not None:
@@ -73,7 +76,7 @@ class Query:
         return symbol, dt
 
     def ts_ns(self, name: str, default: int | None = None) -> int | None:
-        """Return an instant."""
+        """Return an instant, UTC nanoseconds."""
         return self._read(name, default, _ts_ns, "UTC nanoseconds")
 
     def count(self, name: str, default: int, at_most: int) -> int:
@@ -94,7 +97,7 @@ class Query:
         return self.count("windows", RING_WINDOWS, RING_WINDOWS)
 
     def columns(self) -> tuple[str, ...]:
-        """Return names of HUD columns; all unless given."""
+        """Return names of HUD columns, all unless given; RefusalError (400) for an unknown one."""
         text = self.values.get("columns")
         if text is None:
             return tuple(column.name for column in COLUMNS)

@@ -21,7 +21,10 @@ _BATCH_ROWS = 65_536
 
 
 def surface_columns(key: str, wanted: str | None) -> list[str]:
-    """Return the columns named in `wanted`, separated by commas, all if None; in the table's order."""
+    """Return the columns named in `wanted`, separated by commas, all if None; in the table's order.
+
+    Raises RefusalError (400) for a column that the table has not.
+    """
     names = [field.name for field in load_contract(key).fields]
     if wanted is None:
         return names

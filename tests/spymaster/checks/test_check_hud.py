@@ -204,6 +204,6 @@ def test_a_service_that_shows_another_version_is_one_line(lake: Lake, tmp_path: 
     other = hud_lake(tmp_path, HudDay(windows=20, seed=9))
     with (
         HudServer(other, ServerOptions(port=0)).in_thread() as server,
-        pytest.raises(UserError, match="HTTP 409"),
+        pytest.raises(UserError, match="the stream failed: ESH6 2026-01-06 was replaced"),
     ):
         check_hud(lake, SYMBOL, DT, server.url, None, lambda done, total=None: None)
