@@ -36,7 +36,7 @@ _NO_TICK: Final = 2
     metavar="TIME",
     help="The moment: 14:30:05.25 (New York), 19:30:05.25Z (UTC), ISO, UTC ns, or end.",
 )
-@click.option("--symbol", help="Contract, such as ESH6, or root; with --dt: of the lake.")
+@click.option("--symbol", help="Contract, such as ESH6; with --dt, of the lake, a root does too.")
 @click.option("--instrument", type=int, help="Instrument id, where a file has several.")
 @click.option("--dt", metavar="DATE", help="UTC date of a bronze partition, instead of FILE.")
 @click.option(

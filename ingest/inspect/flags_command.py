@@ -24,7 +24,7 @@ _DEFAULT_TOP: Final = 15
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--symbol", help="Contract, such as ESH6, or root; with --dt: of the lake.")
+@click.option("--symbol", help="Contract, such as ESH6; with --dt, of the lake, a root does too.")
 @click.option("--instrument", type=int, help="Instrument id: only its records.")
 @click.option("--dt", metavar="DATE", help="UTC date of a bronze partition, instead of FILE.")
 @click.option(

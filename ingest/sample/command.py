@@ -18,12 +18,17 @@ from spymaster.errors import UserError
 from spymaster.products import PRICE_SCALE
 from spymaster.progress import progress
 
+FIRST_YEAR, LAST_YEAR = 1971, 2099  # times are ns of UTC, and NEVER (crowd.py) lies in 2116
+
 
 def _date(text: str, option: str = "--dt") -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UserError(f"{option} {text!r} is not a date such as 2026-01-06") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise UserError(f"{option} {text!r} is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def _time(text: str) -> time:
@@ -79,6 +84,24 @@ def _report_day(day: WrittenDay) -> None:
             click.echo(f"{summary.truth_path}")
     if day.options is not None:
         click.echo(f"{day.options.mbo_path}  {day.options.messages:,} messages")
+
+
+def _sample_day(out: Path, market: MarketConfig, chain: OptionConfig | None, truth: bool) -> None:
+    expected = schedule_of(market).messages
+    if chain is not None:
+        expected += option_day.option_messages(market, chain)
+    folder = _folder(out)
+    truth_path = folder / truth_name(market) if truth else None
+    of_options = None
+    with progress(f"simulating {market.contract} {market.dt}", expected, "messages") as advance:
+        if chain is None:
+            path = folder / file_name(market)
+            summary = write_day(path, market, advance, truth=truth_path)
+        else:
+            summary, of_options = option_day.write_day_with_options(
+                folder, market, chain, advance, truth_path=truth_path
+            )
+    _report(summary, of_options, market.root)
 
 
 def _sample_days(
@@ -238,18 +261,4 @@ def sample(
     if roll != RollConfig():
         _sample_days(out, market, roll, chain, truth)
         return
-    expected = schedule_of(market).messages
-    if chain is not None:
-        expected += option_day.option_messages(market, chain)
-    folder = _folder(out)
-    truth_path = folder / truth_name(market) if truth else None
-    of_options = None
-    with progress(f"simulating {contract} {market.dt}", expected, "messages") as advance:
-        if chain is None:
-            path = folder / file_name(market)
-            summary = write_day(path, market, advance, truth=truth_path)
-        else:
-            summary, of_options = option_day.write_day_with_options(
-                folder, market, chain, advance, truth_path=truth_path
-            )
-    _report(summary, of_options, root)
+    _sample_day(out, market, chain, truth)

@@ -53,7 +53,6 @@ MAX_FILLS: Final = 48
 MAX_EVENT_RECORDS: Final = 3 * MAX_FILLS + 2
 """Trades, fills and book changes of one aggressor, its rest, and the closing N record."""
 AUCTION_CONTRACTS: Final = 5_000
-AUCTION_RECORDS: Final = 4 * AUCTION_CONTRACTS + 2
 MAX_AUCTION_FILLS: Final = 2 * AUCTION_CONTRACTS
 
 _LAST: Final = int(F_LAST)

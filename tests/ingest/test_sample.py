@@ -319,6 +319,8 @@ def test_other_product_and_price(folder: Path) -> None:
     "options",
     [
         ["--dt", "2026-13-01"],
+        ["--dt", "1960-01-04"],
+        ["--dt", "2199-12-30"],
         ["--dt", "2026-01-10"],
         ["--minutes", "0"],
         ["--minutes", "nan"],
