@@ -20,8 +20,8 @@ compared as (
     where trade_other_qty = 0 and spot_ref_price_int is not null
 )
 
--- Exact on whole days of futures; trades out of the table's reach, and those of spreads, which fill orders here
--- without a trade here, are allowed for.
+-- Usually there is no difference at all (docs/book.md). Trades out of the table's reach, and those of spreads,
+-- which fill orders here without a trade here, are allowed for.
 select
     aggressive_qty,
     difference_qty
