@@ -288,7 +288,7 @@ class BookEngine:
     def _flush_wall(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         full, rows = self._wall, int(self._state[WALL_ROWS])
         if rows:
-            self._wall = WallBuffer(full.capacity)
+            self._wall = full.successor()
             self._state[WALL_ROWS] = 0
             yield WALL_SURFACE, full.batch(rows)
 

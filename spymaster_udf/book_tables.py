@@ -128,8 +128,7 @@ def book_snapshot_batch(rows: IntArray, tick_int: int) -> pa.RecordBatch:
 class WallBuffer(ColumnBuffer):
     """Room for `capacity` wall rows."""
 
-    def __init__(self, capacity: int) -> None:
-        super().__init__(WALL_COLUMN_COUNT, WALL_MARK_COUNT, capacity)
+    column_count, mark_count = WALL_COLUMN_COUNT, WALL_MARK_COUNT
 
     def batch(self, rows: int) -> pa.RecordBatch:
         """Return the first `rows` rows as wall_surface_1s; the buffer must not be written again."""

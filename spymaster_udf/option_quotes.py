@@ -153,7 +153,7 @@ class OptionQuotes:
 
     def _flush(self) -> pa.RecordBatch:
         full, rows = self._out, int(self._state[ROWS])
-        self._out = QuoteBuffer(full.capacity)
+        self._out = full.successor()
         self._state[ROWS] = 0
         return full.batch(rows)
 
@@ -182,8 +182,7 @@ def _power_of_two(at_least: int) -> int:
 class QuoteBuffer(ColumnBuffer):
     """Room for `capacity` quotes."""
 
-    def __init__(self, capacity: int) -> None:
-        super().__init__(QUOTE_COLUMN_COUNT, QUOTE_MARK_COUNT, capacity)
+    column_count, mark_count = QUOTE_COLUMN_COUNT, QUOTE_MARK_COUNT
 
     def batch(self, rows: int) -> pa.RecordBatch:
         """Return the first `rows` rows as option_quote_1s; the buffer must not be written again."""
