@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo docs hud page browser test lint format kills bench clean
+.PHONY: help setup demo docs hud hud-picture page browser test lint format kills bench clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ LAKE := $(or $(SPYMASTER_LAKE),lake)
 hud: setup ## The HUD in the browser, on the newest complete day of the lake; without one, on the demo's.
 	@ls -d $(LAKE)/silver >/dev/null 2>&1 || $(MAKE) --no-print-directory demo
 	$(BIN)/spymaster serve
+
+hud-picture: demo browser ## Take README's picture of the HUD anew.
+	$(BIN)/python docs/hud_picture.py $(LAKE)
 
 page: ## Build the HUD's page from its sources (Node and npm).
 	cd spymaster/hud/page_src && npm install --no-package-lock --no-audit --no-fund && npx tsc --noEmit && node build.mjs
