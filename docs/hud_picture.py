@@ -22,7 +22,6 @@ from spymaster.lake import Lake
 PICTURE = Path(__file__).parent / "hud.png"
 MOMENT_NS = 1_767_710_160_000_000_000  # 2026-01-06 09:36:00 in New York
 CURSOR = (639, 786)  # on a wall, some minutes back
-COLOURS = 256
 
 
 def main() -> None:
@@ -51,7 +50,7 @@ def main() -> None:
         _wait(page, "!document.getElementById('cell').hidden && !hud.app.dirty")
         picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
         browser.close()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
+    picture.save(PICTURE, optimize=True)  # all colours: a palette loses those of the small marks
     print(f"{PICTURE}: {PICTURE.stat().st_size / 1e3:,.0f} kB")
 
 
