@@ -236,9 +236,9 @@ class DbnFile:
     def _stream_error(self, error: OSError) -> UserError:
         text = str(error)
         if "Truncated" in text:
+            known = f" after {self._records_read:,} records or more" if self._records_read else ""
             return UserError(
-                f"{self.path}: truncated: its zstd stream breaks off ({self._records_read:,} records "
-                "or more were whole); download it again"
+                f"{self.path}: truncated: its zstd stream breaks off{known}; download it again"
             )
         if "ZSTD" in text:
             return UserError(f"{self.path}: damaged zstd stream ({text}); download it again")
