@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from spymaster.contracts import known_keys
+from spymaster.dbt_invoke import invoke_dbt
 from spymaster.errors import UserError
 from spymaster.lake import Lake, is_partition_complete, partition_ref, read_manifest
 from spymaster.products import is_root
@@ -121,8 +122,6 @@ def _run_dbt(
     shown: _BuildProgress | None,
 ) -> set[str]:
     # dbt takes seconds to import; commands that do not run it should not wait for it.
-    from dbt.cli.main import dbtRunner
-
     from spymaster.dbt_plugin import errors_told
     from spymaster.dbt_session import DbtSession
 
@@ -139,7 +138,7 @@ def _run_dbt(
     callbacks = [shown.on_event] if shown else []
     DbtSession.on_records.extend(listeners)
     try:
-        outcome = dbtRunner(manifest=dbt_manifest(graph), callbacks=callbacks).invoke(arguments)
+        outcome = invoke_dbt(arguments, manifest=dbt_manifest(graph), callbacks=callbacks)
     finally:
         for listener in listeners:
             DbtSession.on_records.remove(listener)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spymaster.dbt_code import dbt_project_dir
+from spymaster.dbt_invoke import invoke_dbt
 from spymaster.errors import UserError
 
 LOOPBACK = "127.0.0.1"
@@ -29,14 +30,12 @@ def build_docs(out: Path) -> int:
     Types come from the models' YAML, not from data, so it can be made without a lake. Raises UserError
     if dbt fails or the file cannot be written.
     """
-    from dbt.cli.main import dbtRunner
-
     project = str(dbt_project_dir())
     # When a model does not compile, dbt's threads may still be writing into the folder that we remove.
     with tempfile.TemporaryDirectory(
         prefix="spymaster-docs-", ignore_cleanup_errors=True
     ) as scratch:
-        outcome = dbtRunner().invoke(
+        outcome = invoke_dbt(
             [
                 "docs", "generate", "--static",
                 "--project-dir", project, "--profiles-dir", project,
@@ -44,8 +43,6 @@ def build_docs(out: Path) -> int:
                 "--log-level", "none", "--no-partial-parse",
             ]
         )  # fmt: skip
-        if isinstance(outcome.exception, KeyboardInterrupt):
-            raise outcome.exception
         if not outcome.success:
             raise UserError(f"dbt docs failed: {_cause(outcome)}")
         page = standalone(Path(scratch, "target", "static_index.html").read_text()).encode()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from spymaster import dbt_code
+from spymaster.dbt_invoke import invoke_dbt
 from spymaster.errors import UserError
 from spymaster.lake import package_versions
 
@@ -152,19 +153,17 @@ def _load(key: str) -> ProjectGraph | None:
 
 
 def _parse(key: str, shaping: Json) -> ProjectGraph:
-    from dbt.cli.main import dbtRunner
-
     from spymaster.dbt_plugin import errors_told, graphs_told
 
     with tempfile.TemporaryDirectory(prefix="spymaster-dbt-") as scratch:
         common = dbt_arguments(scratch, shaping)
-        parsed = dbtRunner().invoke(["parse", "--no-partial-parse", *common])
+        parsed = invoke_dbt(["parse", "--no-partial-parse", *common])
         if not parsed.success:
             raise UserError(f"dbt cannot parse {dbt_code.dbt_project_dir()}: {parsed.exception}")
         packed = parsed.result.to_msgpack()
         errors_told.clear()
         graphs_told.clear()
-        told = dbtRunner(manifest=parsed.result).invoke(["run-operation", "lake_graph", *common])
+        told = invoke_dbt(["run-operation", "lake_graph", *common], manifest=parsed.result)
     if not graphs_told:
         raise UserError(f"dbt does not tell its graph: {errors_told or told.exception}")
     request = graphs_told.pop()
@@ -183,13 +182,12 @@ def _parents_first(nodes: list[Json]) -> list[Json]:
 
 
 def _dbt_list(graph: ProjectGraph, selector: str) -> list[str]:
-    from dbt.cli.main import dbtRunner
-
     shaping = {k: v for k, v in graph.vars.items() if k not in OF_A_DAY and v is not None}
     with tempfile.TemporaryDirectory(prefix="spymaster-dbt-") as scratch:
-        listed = dbtRunner(manifest=dbt_manifest(graph)).invoke(
+        listed = invoke_dbt(
             ["ls", "--select", *selector.split(), "--resource-type", "model", "--quiet",
-             "--output", "json", "--output-keys", "unique_id", *dbt_arguments(scratch, shaping)]
+             "--output", "json", "--output-keys", "unique_id", *dbt_arguments(scratch, shaping)],
+            manifest=dbt_manifest(graph),
         )  # fmt: skip
     if not listed.success:
         raise UserError(f"--select {selector!r}: {listed.exception}")
