@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from page_browser import chromium
 
 from spymaster.hud.server import HudServer, ServerOptions
 from spymaster.lake import Lake
+
+SCREENSHOTS = os.environ.get("SPYMASTER_SCREENSHOTS")
 
 AWKWARD = HudDay(
     windows=400, reach=20, no_spot=range(3), invalid=range(10, 20), crossed=(30,), no_gex=(5, 6),
@@ -47,10 +52,11 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
+def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A new page, which has had no error and nothing to tell the console when the test ends.
 
-    A test that stops the service, which the console is told, sets `may_complain`.
+    A test that stops the service, which the console is told, sets `may_complain`. The last that the
+    page showed is kept in the folder SPYMASTER_SCREENSHOTS, if there is one.
     """
     tab = browser.new_page(viewport={"width": 1280, "height": 720})
     tab.errors, tab.requests, tab.may_complain = [], [], False
@@ -58,5 +64,8 @@ def page(browser: Any) -> Iterator[Any]:
     tab.on("pageerror", lambda error: tab.errors.append(str(error)))
     tab.on("console", lambda message: tab.errors.append(message.text))
     yield tab
+    if SCREENSHOTS:
+        name = re.sub(r"[^\w.-]+", "_", request.node.name)
+        tab.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
     tab.close()
     assert tab.may_complain or tab.errors == []
