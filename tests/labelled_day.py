@@ -16,7 +16,7 @@ from spymaster.dbt_run import build_day
 from spymaster.hud.columns import BOOK, ORDERS, WALL
 from spymaster.lake import Lake, partition_ref, read_partition
 
-MARKET = MarketConfig()
+MARKET = MarketConfig(seed=11)  # no day from which a threshold was chosen
 SYMBOL, DT = MARKET.contract, str(MARKET.dt)
 SESSION = {"session_start": "09:28", "session_end": "09:38"}
 SECOND = 1_000_000_000
