@@ -10,7 +10,6 @@ pixels) and the resident memory of the page's process.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 import time
@@ -19,12 +18,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from chromium import chromium
 from hud_lake import HudDay, hud_lake
-from playwright.sync_api import sync_playwright
 
 from spymaster.hud.server import HudServer, ServerOptions
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 MEASURED = 10
 """Times of the day at which memory is looked at."""
 
@@ -36,17 +34,15 @@ def main() -> None:
     parser.add_argument("--ticks", type=int, default=60, help="how far the lists reach from spot")
     arguments = parser.parse_args()
     windows = arguments.windows
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as tool:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         lake = hud_lake(Path(folder), HudDay(windows=windows, reach=arguments.ticks, fill_reach=20))
         print(f"a day of {windows} windows, {arguments.ticks} ticks to each side", flush=True)
         with HudServer(lake, ServerOptions(port=0)).in_thread() as server:
-            browser = tool.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1920, "height": 1080})
             page.goto(f"{server.url}?playing=false")
             while not page.evaluate("!!(window.hud && hud.times.length && hud.app.course)"):
                 time.sleep(0.1)
             _play_and_measure(browser, page, windows)
-            browser.close()
 
 
 def _play_and_measure(browser: Any, page: Any, windows: int) -> None:

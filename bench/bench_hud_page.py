@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import shutil
 import sys
 import tempfile
 import time
@@ -25,8 +24,8 @@ from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from chromium import chromium
 from hud_lake import HudDay, hud_lake
-from playwright.sync_api import sync_playwright
 
 from spymaster.hud.app import PAGE_FOLDER
 from spymaster.hud.server import HudServer, ServerOptions
@@ -42,7 +41,6 @@ WINDOWS = {
 }
 ALL = "depth,spot,best,dots,vacuum,physics,gex,events,cvd"
 OVERLAYS = {"as opened": "", "all": f"&on={ALL}"}
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 LONG_FRAMES = """window.longFrames = [];
 new PerformanceObserver(list => longFrames.push(...list.getEntries().map(one => one.duration)))
     .observe({type: 'long-animation-frame'});"""
@@ -57,9 +55,8 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="another built page, measured too")
     arguments = parser.parse_args()
     pages = [PAGE_FOLDER, *([arguments.page] if arguments.page else [])]
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as tool:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         lake = hud_lake(Path(folder), HudDay(windows=arguments.windows, reach=150, fill_reach=20))
-        browser = tool.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         for page in pages:
             files = [path for path in page.iterdir() if path.is_file()]
             size = sum(len(gzip.compress(path.read_bytes())) for path in files)
@@ -72,7 +69,6 @@ def main() -> None:
                     )
         for page in pages:
             _served(lake, page, lambda url: _idle(browser, url))
-        browser.close()
 
 
 def _served(lake: Lake, page: Path, measure: Callable[[str], None]) -> None:

@@ -6,16 +6,18 @@ python docs/hud_picture.py LAKE
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
+import sys
 import time
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from playwright.sync_api import sync_playwright
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from chromium import chromium
+from PIL import Image
+
+from spymaster.errors import UserError
 from spymaster.hud.server import HudServer, ServerOptions
 from spymaster.lake import Lake
 
@@ -29,18 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lake", type=Path)
     lake = Lake(parser.parse_args().lake)
-    with (
-        tempfile.TemporaryDirectory() as profile,
-        HudServer(lake, ServerOptions(port=0)).in_thread() as server,
-        sync_playwright() as tool,
-    ):
-        browser = tool.chromium.launch_persistent_context(
-            profile,
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            viewport={"width": 1920, "height": 1080},
-        )
-        page = browser.new_page()
+    try:
+        lake.check_exists()
+    except UserError as error:
+        raise SystemExit(str(error)) from None
+    with HudServer(lake, ServerOptions(port=0)).in_thread() as server, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1920, "height": 1080})
         page.goto(
             f"{server.url}?symbol=ESH6&dt=2026-01-06&playing=false&t={MOMENT_NS}&time=4&tick=6"
         )
@@ -49,7 +45,6 @@ def main() -> None:
         page.mouse.move(*CURSOR)
         _wait(page, "!document.getElementById('cell').hidden && !hud.app.dirty")
         picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
-        browser.close()
     picture.save(PICTURE, optimize=True)  # all colours: a palette loses those of the small marks
     print(f"{PICTURE}: {PICTURE.stat().st_size / 1e3:,.0f} kB")
 

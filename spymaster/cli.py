@@ -8,9 +8,7 @@ from typing import Any
 import click
 
 from spymaster.command_group import EntryPointGroup
-from spymaster.errors import UserError
-
-INTERRUPTED = 130  # what a shell gives for SIGINT
+from spymaster.errors import INTERRUPTED, UserError
 
 
 class _Cli(EntryPointGroup):

@@ -13,6 +13,7 @@ from typing import Any
 from spymaster.dbt_code import dbt_project_dir
 from spymaster.dbt_invoke import invoke_dbt
 from spymaster.errors import UserError
+from spymaster.whole_file import whole_file
 
 LOOPBACK = "127.0.0.1"
 
@@ -46,13 +47,9 @@ def build_docs(out: Path) -> int:
         if not outcome.success:
             raise UserError(f"dbt docs failed: {_cause(outcome)}")
         page = standalone(Path(scratch, "target", "static_index.html").read_text()).encode()
-    part = out.with_name(out.name + ".part")
-    try:
+    with whole_file(out) as part:
         out.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(page)
-        part.replace(out)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
     return len(page)
 
 

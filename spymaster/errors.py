@@ -1,4 +1,9 @@
-"""The one exception that stands for a user's mistake or unusable data."""
+"""The one exception that stands for a user's mistake or unusable data, and the exit code of Ctrl-C."""
+
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""The exit code that a shell gives for SIGINT."""
 
 
 class UserError(Exception):

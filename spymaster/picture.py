@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from spymaster.errors import UserError
 from spymaster.lake import Lake, is_partition_complete, partition_ref, read_partition
 from spymaster.products import PRICE_SCALE, product_of_contract
+from spymaster.whole_file import whole_file
 
 _BOOK = "silver.future_mbo.book_snapshot_1s"
 _WALL = "silver.future_mbo.wall_surface_1s"
@@ -85,20 +85,9 @@ def draw_heatmap(
     draw = ImageDraw.Draw(canvas)
     _draw_axes(draw, frame, f"{symbol}  {dt}  resting depth, contracts, one column a second")
     _draw_price(draw, frame, book)
-    _save(canvas, path)
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole_file(path) as part:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            image.save(part, format="PNG")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        canvas.save(part, format="PNG")
 
 
 def _frame(book: Any, tick_int: int, width: int, height: int) -> Frame:

@@ -16,7 +16,7 @@ import zstandard
 from databento_dbn import DBN_VERSION, Metadata, Schema, SType
 
 from ingest.sample.market import DAY_SECONDS, SECOND_NS, MarketConfig
-from spymaster.errors import UserError
+from spymaster.whole_file import whole_file
 
 DATASET: Final = "GLBX.MDP3"
 COMPRESSION_LEVEL: Final = 1
@@ -86,23 +86,15 @@ def _day_of(config: MarketConfig, instrument_id: int) -> SimpleNamespace:
 def dbn_writer(path: Path, header: bytes) -> Iterator[Write]:
     """Yield a function that appends records; the file appears under its name when all are written.
 
-    Until then it is called `<name>.part`; an error removes that. UserError if it cannot be created
-    or the disk is full.
+    UserError if it cannot be created or the disk is full.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as raw:
-            compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, write_checksum=True)
-            with compressor.stream_writer(raw, closefd=False) as stream:
-                stream.write(header)
-                yield lambda records: _append(stream, records)
-            raw.flush()
-            os.fsync(raw.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, part.open("wb") as raw:
+        compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, write_checksum=True)
+        with compressor.stream_writer(raw, closefd=False) as stream:
+            stream.write(header)
+            yield lambda records: _append(stream, records)
+        raw.flush()
+        os.fsync(raw.fileno())
 
 
 def _append(stream: zstandard.ZstdCompressionWriter, records: npt.NDArray[Any]) -> None:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from ingest.sample.dbn_file import file_name
 from ingest.sample.draw import compiled
 from ingest.sample.market import MarketConfig
-from spymaster.errors import UserError
+from spymaster.whole_file import whole_file
 
 KIND_NAMES: Final = (
     "wall_built",
@@ -100,15 +100,11 @@ def truth_writer(path: Path | None) -> Iterator[WriteLabels]:
     if path is None:
         yield lambda labels: None
         return
-    part = path.with_name(path.name + ".part")
-    try:
-        with pq.ParquetWriter(part, TRUTH_SCHEMA, compression="zstd") as writer:
-            yield lambda labels: writer.write_batch(_rows(labels))
-        part.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        whole_file(path) as part,
+        pq.ParquetWriter(part, TRUTH_SCHEMA, compression="zstd") as writer,
+    ):
+        yield lambda labels: writer.write_batch(_rows(labels))
 
 
 def _rows(labels: npt.NDArray[Any]) -> pa.RecordBatch:

@@ -14,7 +14,7 @@ from ingest.sample import smile
 from ingest.sample.market import MarketConfig
 from ingest.sample.option_chain import CALL, PUT, Chain, Option
 from ingest.sample.option_statistics import settlement_int
-from spymaster.errors import UserError
+from spymaster.whole_file import whole_file
 
 TRUTH_SCHEMA: Final = pa.schema(
     [
@@ -55,14 +55,8 @@ def write_truth(path: Path, market: MarketConfig, chain: Chain) -> None:
     rows = [_row(chain, pairs[key]) for key in sorted(pairs)]
     table = pa.Table.from_pylist(rows, TRUTH_SCHEMA)
     table = table.replace_schema_metadata({"smile": json.dumps(_parameters(market, chain))})
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path) as part:
         pq.write_table(table, part, compression="zstd")
-        part.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _row(chain: Chain, pair: dict[str, Option]) -> dict[str, object]:

@@ -121,7 +121,7 @@ def run_check(check: Check, day: CheckedDay) -> CheckResult:
             )
             rows = [dict(zip(first.columns, row, strict=True)) for row in first.fetchall()]
     except duckdb.InterruptException:
-        raise
+        raise  # Ctrl-C says nothing of the files
     except duckdb.Error as error:
         if not day.damaged & set(tables_read(check.query)):
             raise  # the files are as they were published: the mistake is in the check

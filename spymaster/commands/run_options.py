@@ -16,7 +16,7 @@ from rich.table import Table
 
 from spymaster.dbt_code import dbt_project_dir
 from spymaster.dbt_run import BuiltTable
-from spymaster.errors import UserError
+from spymaster.errors import INTERRUPTED, UserError
 from spymaster.lake import Lake
 from spymaster.runs.dates import date_range, named_alone, parse_date, parse_dates
 from spymaster.runs.day import DayResult
@@ -112,7 +112,7 @@ def run_and_report(
         click.echo(
             "spymaster: interrupted; what was published is whole, the rest is gone", err=True
         )
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     if any(result.built for result in results):
         # DuckDB is slow to import; a run that finds all fresh does without.
         from spymaster.warehouse import refresh_warehouse

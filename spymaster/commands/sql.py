@@ -17,6 +17,7 @@ import click
 
 from spymaster.errors import UserError
 from spymaster.lake import Lake
+from spymaster.whole_file import whole_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -179,19 +180,17 @@ _PRINTERS: dict[str, Callable[[duckdb.DuckDBPyRelation], None]] = {
 def _write_file(
     connection: duckdb.DuckDBPyConnection, answer: duckdb.DuckDBPyRelation | None, out: Path
 ) -> None:
-    """Write the rows beside `out` and move them there, so that a half-written file never has its name."""
+    """Write the rows to `out`, whole or not at all."""
     file_format = _FILE_FORMATS.get(out.suffix)
     if file_format is None:
         raise UserError(f"--out {out}: the name must end with {', '.join(_FILE_FORMATS)}")
+    if not out.parent.is_dir():
+        raise UserError(f"--out {out}: there is no folder {out.parent}")
     if answer is None:
         raise UserError("--out: the query gives no rows")
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
-    target = str(unfinished).replace("'", "''")
     array = ", array true" if file_format == "json" else ""
-    try:
+    with whole_file(out) as part:
+        target = str(part).replace("'", "''")
         # DuckDB finds `answer` here by its name; unlike the relation's own methods this heeds Ctrl-C.
         connection.execute(f"copy (from answer) to '{target}' (format {file_format}{array})")
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
     click.echo(f"wrote {out}")

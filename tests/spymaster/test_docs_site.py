@@ -14,18 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import CHROMIUM, chromium
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from spymaster.dbt_code import dbt_project_dir
 from spymaster.docs_site import build_docs
 from spymaster.errors import UserError
 
-CHROMIUM = shutil.which("chromium")
 BIN = Path(sys.executable).parent
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PAGE_OF_WALLS = "#!/model/model.spymaster.wall_surface_1s"
 SHOWN_NODES = """() => {
     const graph = document.querySelector('.__________cytoscape_container')._cyreg.cy;
@@ -123,13 +119,10 @@ def test_only_the_page_is_served_and_only_here(site: tuple[str, Path]):
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (make browser)")
 def test_a_browser_finds_the_lineage_of_wall_surface_1s(site: tuple[str, Path]):
     """From the DBN file to the HUD; nothing is asked beside the page, and the console stays empty."""
-    from playwright.sync_api import sync_playwright
-
     url, _ = site
     requests: list[str] = []
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -147,7 +140,6 @@ def test_a_browser_finds_the_lineage_of_wall_surface_1s(site: tuple[str, Path]):
         page.click("[title='View Fullscreen']:visible")
         page.wait_for_function(f"({SHOWN_NODES})().includes('source.spymaster.databento.mbo_dbn')")
         whole = set(page.evaluate(SHOWN_NODES))
-        browser.close()
     assert {"model.spymaster.book_engine", "model.spymaster.vacuum_metrics",
             "exposure.spymaster.hud"} <= near  # fmt: skip
     assert {"source.spymaster.databento.mbo_dbn", "model.spymaster.future_mbo__mbo",
@@ -161,10 +153,7 @@ def test_a_browser_finds_the_lineage_of_wall_surface_1s(site: tuple[str, Path]):
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (make browser)")
 def test_the_browser_refuses_what_is_not_in_the_page(site: tuple[str, Path]):
     """Were dbt's page to load a tracker or a font one day, the page itself forbids it."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as browser:
         page = browser.new_page()
         page.goto(site[0])
         refused = page.evaluate(
@@ -173,5 +162,4 @@ def test_the_browser_refuses_what_is_not_in_the_page(site: tuple[str, Path]):
                 fetch('http://elsewhere.invalid/font').catch(() => setTimeout(resolve, 5000));
             })"""
         )
-        browser.close()
     assert refused == "http://elsewhere.invalid/font"

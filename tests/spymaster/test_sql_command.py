@@ -130,6 +130,7 @@ def test_an_error_is_one_line_with_the_place(lake, query, message):
     ("arguments", "message"),
     [
         (["select 1", "--out", "x.xlsx"], "must end with .parquet, .csv, .json"),
+        (["select 1", "--out", "none/x.csv"], "there is no folder none"),
         (["create temp table t as select 1", "--out", "x.csv"], "gives no rows"),
         (["--out", "x.csv"], "are for a query"),
     ],

@@ -76,15 +76,14 @@ export class Picture {
   /** Have the parts that the picture needs; those that it has left are used again. */
   private place({left, width, height}: Geometry): void {
     const isSeen = (part: Part) => part.height === height && part.left + PART > left && part.left < left + width;
-    const free = this.parts.filter((part) => !isSeen(part));
+    const free = this.parts.filter((part) => part.height === height && !isSeen(part));
     const seen = new Map(this.parts.filter(isSeen).map((part) => [part.left, part]));
     this.parts = [];
     for (let at = Math.floor(left / PART) * PART; at < left + width; at += PART) {
       let part = seen.get(at);
       if (!part) {
-        part = free.find((one) => one.height === height) ?? {left: at, height, pixels: new Uint32Array(PART * height), end: -1, oldest: -1};
-        free.splice(free.indexOf(part), free.includes(part) ? 1 : 0);
-        Object.assign(part, {left: at, end: -1});
+        const fresh = {left: at, height, end: -1, oldest: -1};
+        part = Object.assign(free.pop() ?? {pixels: new Uint32Array(PART * height)}, fresh);
       }
       this.parts.push(part);
     }

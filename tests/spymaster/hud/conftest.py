@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import chromium
 from hud_clients import Api
 from hud_lake import HudDay, hud_lake
-from page_browser import chromium
 
 from spymaster.hud.server import HudServer, ServerOptions
 from spymaster.lake import Lake

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from chromium import CHROMIUM
 from hud_lake import FIRST_START_NS, SECOND
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium on this machine (make browser)"
 )
@@ -31,17 +24,6 @@ COLOUR = """([x, y]) => {
     }
 }"""
 """The colour at a place of the picture, on the canvas that the screen has there."""
-
-
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """A browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def until(page: Any, expression: str, seconds: float = 10) -> None:

@@ -8,9 +8,10 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
+from chromium import chromium
 from hud_clients import Api
 from labelled_day import DT, SECOND, START_NS, SYMBOL, WINDOWS, LabelledDay, precision_and_recall
-from page_browser import chromium, needs_chromium, opened
+from page_browser import needs_chromium, opened
 
 from spymaster.hud.server import HudServer, ServerOptions
 

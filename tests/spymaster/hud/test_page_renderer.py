@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import chromium
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from page_browser import chromium, needs_chromium, opened
+from page_browser import needs_chromium, opened
 
 from spymaster.hud.server import HudServer
 
